@@ -1,0 +1,80 @@
+"""Puts the parts together from settings: the one place that knows which brain is at work."""
+
+from dataclasses import dataclass
+
+from agent.clock import Clock, SystemClock
+from agent.encoder import Encoder
+from agent.errors import ConfigurationError
+from agent.grader import EmbeddedGrader, Grader, ModelGrader
+from agent.interviewer import EmbeddedInterviewer, Interviewer, ModelInterviewer
+from agent.library import Library, load_library
+from agent.llm import ChatModel, OpenAIChatModel
+from agent.matcher import Matcher
+from agent.observer import FactFinder, Observer
+from agent.prompts import Prompts
+from agent.retrieval import Retriever
+from agent.session import GRACE, Desk
+from agent.settings import EMBEDDED, Settings
+from agent.state import InterviewContext
+from agent.store import EventStore
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What an interview is made of, before it is kept anywhere."""
+
+    settings: Settings
+    library: Library
+    encoder: Encoder
+    retriever: Retriever
+    matcher: Matcher
+    prompts: Prompts
+    interviewer: Interviewer
+    grader: Grader
+    drafter: ChatModel | None  # drafts the facts of a problem that the candidate typed in; None without a model
+
+    def context(self, clock: Clock) -> InterviewContext:
+        """The parts that the graphs' nodes use."""
+        observer = Observer(self.matcher, FactFinder(self.encoder))
+        return InterviewContext(self.library, clock, observer, self.interviewer, self.grader)
+
+    def desk(self, store: EventStore, clock: Clock | None = None, grace: float | None = GRACE) -> Desk:
+        """A desk that keeps interviews in a store."""
+        return Desk(self.context(clock or SystemClock()), store, self.prompts.digests, grace)
+
+    def warm(self) -> None:
+        """Load the encoder, open or build the index and encode the rubrics: seconds at the first start."""
+        self.retriever.warm()
+        self.matcher.warm()
+
+
+def assemble(settings: Settings, interviewer: ChatModel | None = None, grader: ChatModel | None = None) -> Parts:
+    """Build the parts. A model given here (a scripted one, say) is used instead of the one in the settings."""
+    library = load_library(settings.corpus)
+    encoder, prompts = Encoder(settings.encoder), Prompts()
+    retriever = Retriever(library, encoder, settings.data)
+    matcher = Matcher(library, encoder)
+    speaks = interviewer or endpoint(settings, settings.interviewer)
+    judges = grader or endpoint(settings, settings.grader)
+    embedded = EmbeddedInterviewer(library, matcher, retriever)
+    return Parts(
+        settings,
+        library,
+        encoder,
+        retriever,
+        matcher,
+        prompts,
+        ModelInterviewer(speaks, embedded, prompts, library, retriever) if speaks else embedded,
+        ModelGrader(library, judges, prompts) if judges else EmbeddedGrader(library, matcher),
+        speaks,
+    )
+
+
+def endpoint(settings: Settings, model: str) -> ChatModel | None:
+    """The model of this name at the configured endpoint; None for "embedded"."""
+    if model == EMBEDDED:
+        return None
+    if settings.base_url is None and settings.api_key is None:
+        raise ConfigurationError(f"The model {model!r} needs an endpoint: set OPENAI_BASE_URL, OPENAI_API_KEY or both (see .env.example).")
+    key = settings.api_key.get_secret_value() if settings.api_key else None
+    return OpenAIChatModel(model, settings.base_url, key, settings.timeout, settings.first_token_timeout)

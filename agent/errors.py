@@ -1,0 +1,40 @@
+"""What can go wrong, by name. Each message says what happened and what to do."""
+
+
+class InterviewError(Exception):
+    """The parent of every failure this package raises on purpose."""
+
+
+class ConfigurationError(InterviewError):
+    """A setting, a prompt file or the corpus is wrong; the message names the file and, where known, the line."""
+
+
+class ModelUnavailable(InterviewError):
+    """The language model did not answer in time, refused the connection or broke off in mid-reply.
+
+    `transient`: the same call may work if tried again. `refused`: the endpoint may not know what it was asked to do.
+    """
+
+    def __init__(self, message: str, transient: bool = False, refused: bool = False) -> None:
+        super().__init__(message)
+        self.transient, self.refused = transient, refused
+
+
+class MalformedReply(InterviewError):
+    """The language model answered, but not in the form that was asked for, even after one repair."""
+
+
+class RetrievalError(InterviewError):
+    """The index of the framework cannot be read or built."""
+
+
+class Conflict(InterviewError):
+    """Somebody else wrote to this interview first, or this message was already received; nothing was applied."""
+
+
+class NotFound(InterviewError):
+    """There is no such interview, scenario or section, or it belongs to somebody else."""
+
+
+class UnreadableTranscript(InterviewError):
+    """A transcript file cannot be understood; the message says where."""

@@ -1,0 +1,271 @@
+"""Writes what the interviewer says for a move. Two brains, one interface; facts, time and changes are always said by code."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from agent.clock import spoken
+from agent.errors import MalformedReply, ModelUnavailable, RetrievalError
+from agent.library import Library
+from agent.llm import ChatModel, Message
+from agent.matcher import Matcher
+from agent.policy import attempts, choose
+from agent.prompts import Prompts, fenced
+from agent.retrieval import Retriever
+from agent.schema import Criterion, Move, Passage, Turn
+from agent.settings import EMBEDDED
+from agent.state import Interview
+from agent.text import shortened
+
+log = logging.getLogger(__name__)
+Emit = Callable[[str | None], None]  # words as they come; None: forget them, the utterance starts again
+QUOTE_FROM = 0.3  # cosine from which on a sentence is near enough to a question to be quoted back
+SPOKEN_BY_MODEL = ("ask", "next_section", "follow_up", "hint")
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """What was said, by which brain, resting on which passages; `notice` tells the candidate of a failed model."""
+
+    text: str
+    brain: str
+    passages: tuple[str, ...] = ()
+    notice: str | None = None
+
+
+class Interviewer(Protocol):
+    """Turns a move into words."""
+
+    name: str
+
+    async def speak(self, interview: Interview, move: Move, elapsed: float, emit: Emit) -> Utterance:
+        """Say the move; `emit` gets the words as they come. Never raises for a failed model."""
+        ...
+
+
+class EmbeddedInterviewer:
+    """Speaks from the corpus: question bank, phrases and the candidate's own words. Needs no model."""
+
+    name = EMBEDDED
+
+    def __init__(self, library: Library, matcher: Matcher, retriever: Retriever) -> None:
+        self._library, self._matcher, self._retriever = library, matcher, retriever
+
+    async def speak(self, interview: Interview, move: Move, elapsed: float, emit: Emit) -> Utterance:
+        """Say the move at once."""
+        passages = await grounding(self._retriever, self._library, interview, move)
+        text = " ".join(part for part in (self.preface(interview, move, elapsed), self.body(interview, move)) if part)
+        emit(text)
+        return Utterance(text, self.name, tuple(passage.subsection for passage in passages))
+
+    def preface(self, interview: Interview, move: Move, elapsed: float) -> str:
+        """What code says before the question, whichever brain asks it: the time left, and the facts asked for."""
+        parts: list[str] = []
+        state = interview.section
+        if move.nudge and state is not None:
+            parts.append(self._phrase(interview, "nudge").format(left=spoken(state.left(elapsed))))
+        facts = {fact.id: fact.answer for fact in interview.started.scenario.facts}
+        parts += [facts[name] for name in move.facts if name in facts]
+        if move.asked_unknown:
+            parts.append(self._phrase(interview, "unknown"))
+        return " ".join(parts)
+
+    def body(self, interview: Interview, move: Move) -> str:
+        """The move itself, from the question bank."""
+        match move.kind:
+            case "ask":
+                return f"{self._welcome(interview)} {self.opening(interview)}"
+            case "next_section":
+                return f"{self._handover(interview, move)} {self.opening(interview)}"
+            case "follow_up":
+                return self._follow_up(interview, move)
+            case "hint":
+                return self._hint(interview, move)
+            case "curveball":
+                change = next(change for change in interview.started.scenario.changes if change.id == move.change)
+                return f"{self._phrase(interview, 'change')} {change.say}"
+            case "clarify":
+                return "" if move.asked_unknown else self._phrase(interview, "fact_more")
+            case "repeat":
+                return f"{self._phrase(interview, 'repeat')} {last_question(interview)}"
+            case "pause":
+                return self._phrase(interview, "pause")
+            case "wrap_up":
+                ending = {"the time is over": "wrap_up_time", "the candidate ended it": "wrap_up_ended"}.get(move.reason, "wrap_up")
+                return self._phrase(interview, ending)
+            case "nudge":
+                return ""
+
+    def opening(self, interview: Interview) -> str:
+        """The question that opens the current section at the interview's level."""
+        state = interview.section
+        assert state is not None
+        options = getattr(self._library.rubrics[state.id].openings, interview.started.level)
+        text: str = choose(options, interview.started.seed, state.id)
+        return text.replace("{thing}", interview.started.scenario.thing)
+
+    def question(self, interview: Interview, move: Move) -> str:
+        """The bank's question for a follow-up; the other one the second time."""
+        state = interview.section
+        assert state is not None and move.criterion is not None
+        criterion = self._library.criteria[move.criterion]
+        first = interview.started.seed % len(criterion.follow_ups)
+        return criterion.follow_ups[(first + attempts(state, criterion.id)) % len(criterion.follow_ups)]
+
+    def _welcome(self, interview: Interview) -> str:
+        started = interview.started
+        count = len(started.sections)
+        return self._phrase(interview, "welcome").format(
+            minutes=f"{started.minutes:g}", title=started.scenario.title, brief=started.scenario.brief.strip(), sections=count
+        )
+
+    def _handover(self, interview: Interview, move: Move) -> str:
+        order = list(interview.sections)
+        closed, opened = self._library.section(order[-2]).title, self._library.section(order[-1]).title
+        name = "handover_time" if "time" in move.reason else "handover"
+        return self._phrase(interview, name).format(section=_mid_sentence(closed), next=_mid_sentence(opened))
+
+    def _follow_up(self, interview: Interview, move: Move) -> str:
+        assert move.criterion is not None
+        state = interview.section
+        again = state is not None and attempts(state, move.criterion) > 0
+        if again:
+            return f"{self._phrase(interview, 'lead_again')} {self.question(interview, move)}"
+        answer = last_answer(interview)
+        near = self._matcher.nearest_sentence(move.criterion, answer.text) if answer else None
+        if near is not None and near[1] >= QUOTE_FROM:
+            lead = self._phrase(interview, "lead_quote").format(quote=shortened(near[0]).replace('"', "'"))
+        else:
+            lead = self._phrase(interview, "lead_plain")
+        return f"{lead} {self.question(interview, move)}"
+
+    def _hint(self, interview: Interview, move: Move) -> str:
+        if move.criterion is None or move.hint is None:
+            return self._phrase(interview, "no_hint")
+        lead = self._phrase(interview, "stuck" if "stuck" in move.reason else "hint")
+        return f"{lead} {self._library.criteria[move.criterion].hints[move.hint]}"
+
+    def _phrase(self, interview: Interview, name: str) -> str:
+        return choose(getattr(self._library.phrases, name), interview.started.seed, name, len(interview.turns))
+
+
+class ModelInterviewer:
+    """Lets a language model put the move into words: one call a turn. What fails twice, the embedded interviewer says."""
+
+    def __init__(self, model: ChatModel, embedded: EmbeddedInterviewer, prompts: Prompts, library: Library, retriever: Retriever) -> None:
+        self._model, self._embedded, self._prompts, self._library, self._retriever = model, embedded, prompts, library, retriever
+        self.name = model.name
+
+    async def speak(self, interview: Interview, move: Move, elapsed: float, emit: Emit) -> Utterance:
+        """Facts and time are said by code; the question by the model."""
+        if move.kind not in SPOKEN_BY_MODEL or (move.kind == "hint" and move.criterion is None):
+            return await self._embedded.speak(interview, move, elapsed, emit)
+        passages = await grounding(self._retriever, self._library, interview, move)
+        preface = self._embedded.preface(interview, move, elapsed)
+        messages = self._messages(interview, move, passages)
+        failure: Exception | None = None
+        for _ in range(2):
+            if preface:
+                emit(preface + " ")
+            try:
+                text = await self._said(messages, emit)
+                whole = f"{preface} {text}".strip()
+                return Utterance(whole, self.name, tuple(passage.subsection for passage in passages))
+            except (ModelUnavailable, MalformedReply) as error:
+                log.warning("The interviewer model failed: %s", error)
+                emit(None)
+                failure = error
+                if isinstance(error, ModelUnavailable) and not error.transient:
+                    break
+        said = await self._embedded.speak(interview, move, elapsed, emit)
+        notice = f"{failure} This question comes from the embedded interviewer; nothing you wrote is lost."
+        return Utterance(said.text, said.brain, said.passages, notice)
+
+    async def _said(self, messages: list[Message], emit: Emit) -> str:
+        pieces: list[str] = []
+        async for piece in self._model.stream(messages):
+            pieces.append(piece)
+            emit(piece)
+        text = "".join(pieces).strip()
+        if not text:
+            raise ModelUnavailable(f"The model {self.name} gave no words.")
+        return text
+
+    def _messages(self, interview: Interview, move: Move, passages: list[Passage]) -> list[Message]:
+        """The stable part first (provider caches reuse it), then the section so far, then what to do now."""
+        state, started = interview.section, interview.started
+        assert state is not None
+        section = self._library.section(state.id)
+        mark = f"s{started.seed:08x}{state.id}"
+        system = self._prompts.render(
+            "interviewer",
+            title=started.scenario.title,
+            brief=started.scenario.brief.strip(),
+            section=f"{section.id} {section.title}",
+            purpose=section.purpose,
+            level=started.level,
+            fence=mark,
+        )
+        said = [_line(turn, mark) for turn in interview.turns_of(state.id)]
+        task = self._task(interview, move, passages)
+        return [Message("system", system), Message("user", "\n\n".join([*said, task]))]
+
+    def _task(self, interview: Interview, move: Move, passages: list[Passage]) -> str:
+        render = self._prompts.render
+        if move.kind == "ask":
+            opening = f"{self._embedded.body(interview, move)}"
+            return render("move_ask", opening=opening)
+        if move.kind == "next_section":
+            closed, opened = (self._library.section(name).title for name in list(interview.sections)[-2:])
+            return render("move_next_section", closed=closed, section=opened, opening=self._embedded.opening(interview))
+        assert move.criterion is not None
+        criterion = self._library.criteria[move.criterion]
+        if move.kind == "hint":
+            return render("move_hint", hint=criterion.hints[move.hint or 0])
+        shown = "\n".join(f"[{passage.subsection}] {passage.text}" for passage in passages) or "(nothing was found)"
+        return render("move_follow_up", aim=criterion.statement, question=self._embedded.question(interview, move), passages=shown)
+
+
+async def grounding(retriever: Retriever, library: Library, interview: Interview, move: Move) -> list[Passage]:
+    """The passages of the framework that a follow-up rests on; none when the index fails, because a question can do without."""
+    if move.kind != "follow_up" or move.criterion is None:
+        return []
+    import asyncio
+
+    criterion = library.criteria[move.criterion]
+    answer = last_answer(interview)
+    about = f"{criterion.statement} {answer.text if answer else ''}"[:1000]
+    try:
+        return await asyncio.to_thread(retriever.passages, criterion.references, about)
+    except RetrievalError as error:
+        log.warning("%s The follow-up is asked without a passage.", error)
+        return [Passage(subsection=criterion.references[0], score=0.0, text=_statement(criterion))]
+
+
+def _statement(criterion: Criterion) -> str:
+    return criterion.statement
+
+
+def last_answer(interview: Interview) -> Turn | None:
+    """The candidate's latest turn in the open section."""
+    state = interview.section
+    return next((t for t in reversed(interview.turns) if t.speaker == "candidate" and state and t.section == state.id), None)
+
+
+def last_question(interview: Interview) -> str:
+    """The interviewer's latest question in the open section, without hand-over and time."""
+    kinds = ("ask", "follow_up", "next_section", "curveball", "hint")
+    for turn in reversed(interview.turns):
+        if turn.speaker == "interviewer" and turn.move is not None and turn.move.kind in kinds:
+            return turn.text
+    return ""
+
+
+def _line(turn: Turn, mark: str) -> str:
+    return fenced(turn.text, mark, "candidate") if turn.speaker == "candidate" else f"Interviewer: {turn.text}"
+
+
+def _mid_sentence(title: str) -> str:
+    """A title as it reads inside a sentence: "Data storage" becomes "data storage", "API design" stays."""
+    return title if title[1:2].isupper() else title[:1].lower() + title[1:]

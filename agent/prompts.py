@@ -1,0 +1,85 @@
+"""Reads prompts/*.md: front matter with version and declared inputs, then a template. The only place where prompt text lives."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from agent.errors import ConfigurationError
+
+SHIPPED = Path(__file__).resolve().parent.parent / "prompts"
+_INPUT = re.compile(r"\{\{\s*(\w+)\s*\}\}")
+_FENCE = re.compile(r"<\s*/?\s*(said|end)\b[^>]*>?", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One prompt file."""
+
+    name: str
+    version: int
+    inputs: tuple[str, ...]
+    template: str
+    digest: str  # changes when a character of the file does
+
+
+class Prompts:
+    """All prompts of a folder; a folder of a variant may hold just the files that differ."""
+
+    def __init__(self, folder: Path = SHIPPED, variant: Path | None = None) -> None:
+        paths = {path.stem: path for path in sorted(folder.glob("*.md")) if path.name != "README.md"}
+        if variant is not None:
+            unknown = sorted({path.stem for path in variant.glob("*.md")} - set(paths))
+            if unknown:
+                raise ConfigurationError(f"{variant} holds prompts that nothing uses: {', '.join(unknown)}. Known: {', '.join(paths)}.")
+            paths.update({path.stem: path for path in variant.glob("*.md")})
+        if not paths:
+            raise ConfigurationError(f"There are no prompts in {folder}.")
+        self._prompts = {name: read_prompt(path) for name, path in paths.items()}
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """Prompt name -> digest, for transcripts and scorecards."""
+        return {name: prompt.digest for name, prompt in self._prompts.items()}
+
+    def render(self, name: str, **values: str) -> str:
+        """The text of a prompt. Values are put in literally: no template engine ever sees what a candidate typed."""
+        prompt = self._prompts.get(name)
+        if prompt is None:
+            raise ConfigurationError(f"There is no prompt {name!r}; prompts/ holds {', '.join(self._prompts)}.")
+        return rendered(prompt, values)
+
+
+def rendered(prompt: Prompt, values: Mapping[str, str]) -> str:
+    """Fill in the declared inputs; ConfigurationError when the values are not exactly those."""
+    if set(values) != set(prompt.inputs):
+        raise ConfigurationError(f"prompt {prompt.name} takes {', '.join(prompt.inputs)}; it was given {', '.join(sorted(values))}.")
+    text = _INPUT.sub(lambda match: values[match[1]], prompt.template)
+    return re.sub(r"\n{3,}", "\n\n", text).strip()
+
+
+def read_prompt(path: Path) -> Prompt:
+    """Read one prompt file; ConfigurationError names the file and what is undeclared or unused."""
+    text = path.read_text(encoding="utf-8")
+    match = re.match(r"---\n(.*?)\n---\n(.*)", text, re.DOTALL)
+    if match is None:
+        raise ConfigurationError(f"{path}:1: a prompt begins with front matter (version, inputs) between two lines of ---")
+    try:
+        meta = yaml.safe_load(match[1])
+        version, inputs = int(meta["version"]), tuple(str(name) for name in meta.get("inputs") or ())
+    except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+        raise ConfigurationError(f"{path}:1: the front matter needs `version: N` and `inputs: [...]` ({error})") from None
+    used = set(_INPUT.findall(match[2]))
+    if used != set(inputs):
+        line = text[: match.start(2)].count("\n") + 1
+        raise ConfigurationError(f"{path}:{line}: declared inputs {sorted(inputs)}, used {sorted(used)}; they must be the same")
+    return Prompt(path.stem, version, inputs, match[2], hashlib.sha256(text.encode()).hexdigest()[:12])
+
+
+def fenced(text: str, mark: str, who: str) -> str:
+    """A candidate's text as data: between marks that it cannot contain."""
+    safe = _FENCE.sub(lambda found: found[0].replace("<", "(").replace(">", ")"), text).replace(mark, "")
+    return f'<said by="{who}" mark="{mark}">\n{safe}\n<end mark="{mark}">'

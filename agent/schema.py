@@ -1,0 +1,274 @@
+"""The domain's values: what the corpus says, what is said in an interview, and what a scorecard holds.
+
+All values are frozen. Times are active seconds since the interview began (pauses excluded) unless a name says otherwise.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+Level = Literal["mid", "senior", "staff"]
+Speaker = Literal["interviewer", "candidate"]
+VerdictStatus = Literal["met", "partial", "not_observed", "unscored"]
+SectionStatus = Literal["graded", "not_reached", "unscored"]
+LevelSignal = Literal["below_mid", "mid", "senior", "staff", "insufficient"]
+MoveKind = Literal["ask", "follow_up", "clarify", "hint", "curveball", "nudge", "repeat", "pause", "next_section", "wrap_up"]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+SectionId = Annotated[str, BeforeValidator(lambda raw: str(raw) if isinstance(raw, int) else raw), Field(pattern=r"^\d+$")]
+
+LEVELS: tuple[Level, ...] = ("mid", "senior", "staff")
+
+
+class Value(BaseModel):
+    """A frozen value; an unknown field is an error, so that a typing mistake in the corpus is found."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+# --- the corpus -------------------------------------------------------------------------------------------------
+
+
+class Point(Value):
+    """One list item of a subsection: what retrieval finds."""
+
+    name: Text
+    text: Text  # the explanation, without the part below
+    good: str = ""  # what a good answer says
+
+
+class Subsection(Value):
+    """A numbered part of a section ("6.3")."""
+
+    id: Text
+    title: Text
+    points: tuple[Point, ...] = Field(min_length=1)
+    sayings: tuple[Text, ...] = ()  # how candidates put it
+
+
+class Section(Value):
+    """One timed part of the framework. `minutes` is for an interview of 45; None means "as time allows"."""
+
+    id: SectionId
+    title: Text
+    minutes: float | None = Field(gt=0)
+    purpose: str
+    subsections: tuple[Subsection, ...] = Field(min_length=1)
+
+
+class Criterion(Value):
+    """One gradable statement of a rubric."""
+
+    id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    statement: Text
+    tier: Level  # from which level on it is expected
+    weight: int = Field(ge=1, le=3)
+    references: tuple[Text, ...] = Field(min_length=1)
+    counts: tuple[Text, ...] = Field(min_length=1)
+    partial: Text
+    does_not_count: tuple[Text, ...] = Field(min_length=1)
+    examples: tuple[Text, ...] = Field(min_length=3, max_length=6)
+    near_misses: tuple[Text, ...] = Field(min_length=2, max_length=4)
+    follow_ups: tuple[Text, ...] = Field(min_length=2)
+    hints: tuple[Text, ...] = Field(min_length=3, max_length=3)
+
+
+class Openings(Value):
+    """The questions that open a section, by level."""
+
+    mid: tuple[Text, ...] = Field(min_length=1)
+    senior: tuple[Text, ...] = Field(min_length=1)
+    staff: tuple[Text, ...] = Field(min_length=1)
+
+
+class Rubric(Value):
+    """The criteria of a section."""
+
+    section: SectionId
+    version: int = Field(ge=1)
+    openings: Openings
+    criteria: tuple[Criterion, ...] = Field(min_length=1)
+
+
+class Fact(Value):
+    """A hidden fact of a scenario: told when asked for, always in the same words."""
+
+    id: Text
+    topic: Text
+    short: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
+    answer: Text
+    asks: tuple[Text, ...] = Field(min_length=1)
+
+
+class ConstraintChange(Value):
+    """A change of the problem in mid-interview (the curveball)."""
+
+    id: Text
+    section: SectionId
+    say: Text
+    expects: tuple[Text, ...] = Field(min_length=1)
+
+
+class Scenario(Value):
+    """A "Build X" problem. Only `title` and `brief` are shown to the candidate."""
+
+    id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    title: Text
+    thing: Text  # "a URL shortener": fits into "How would you deploy ...?"
+    brief: Text
+    challenge: Text
+    facts: tuple[Fact, ...]
+    changes: tuple[ConstraintChange, ...] = ()
+    references: dict[str, tuple[Text, ...]] = {}
+
+
+class Phrases(Value):
+    """What the embedded interviewer says around the questions; one of each is chosen by the interview's seed."""
+
+    welcome: tuple[Text, ...] = Field(min_length=1)
+    handover: tuple[Text, ...] = Field(min_length=1)
+    handover_time: tuple[Text, ...] = Field(min_length=1)
+    nudge: tuple[Text, ...] = Field(min_length=1)
+    lead_quote: tuple[Text, ...] = Field(min_length=1)
+    lead_plain: tuple[Text, ...] = Field(min_length=1)
+    lead_again: tuple[Text, ...] = Field(min_length=1)
+    fact_more: tuple[Text, ...] = Field(min_length=1)
+    unknown: tuple[Text, ...] = Field(min_length=1)
+    hint: tuple[Text, ...] = Field(min_length=1)
+    no_hint: tuple[Text, ...] = Field(min_length=1)
+    stuck: tuple[Text, ...] = Field(min_length=1)
+    repeat: tuple[Text, ...] = Field(min_length=1)
+    change: tuple[Text, ...] = Field(min_length=1)
+    pause: tuple[Text, ...] = Field(min_length=1)
+    wrap_up: tuple[Text, ...] = Field(min_length=1)
+    wrap_up_time: tuple[Text, ...] = Field(min_length=1)
+    wrap_up_ended: tuple[Text, ...] = Field(min_length=1)
+
+
+# --- what is said -----------------------------------------------------------------------------------------------
+
+
+class Passage(Value):
+    """A retrieved chunk of the framework. It informs a question; it is never evidence."""
+
+    subsection: str
+    score: float  # higher is nearer; comparable within one answer only
+    text: str
+
+
+class Move(Value):
+    """What the interviewer does next, and what it rests on."""
+
+    kind: MoveKind
+    criterion: str | None = None  # what a follow_up or a hint aims at
+    facts: tuple[str, ...] = ()  # ids of hidden facts to tell
+    asked_unknown: bool = False  # the candidate asked for something that no fact answers
+    hint: int | None = None  # 0 to 2: which step of the criterion's ladder
+    change: str | None = None  # id of the constraint change
+    nudge: bool = False  # say how much time is left first
+    reason: str = ""  # why policy chose it, for the transcript and its readers
+
+
+class Turn(BaseModel):
+    """One utterance of a transcript."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    n: int = Field(ge=1)
+    section: SectionId
+    speaker: Speaker
+    text: str
+    at: float = Field(default=0.0, ge=0)  # active seconds since the start
+    move: Move | None = None
+    passages: tuple[str, ...] = ()  # subsections that a follow-up was grounded in
+    brain: str | None = None  # who spoke: "embedded" or the model's name
+
+
+class Transcript(BaseModel):
+    """An interview as it was spoken: what `export` writes and `grade` reads."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: str | None = None
+    scenario: str | None = None
+    title: str | None = None
+    level: Level = "senior"
+    minutes: float | None = Field(default=None, gt=0)
+    model: str = "embedded"
+    facts_told: tuple[str, ...] = ()
+    sections_reached: tuple[str, ...] = ()  # empty: inferred from the turns
+    prompts: dict[str, str] = {}  # prompt name -> digest
+    corpus: str | None = None  # digest of the corpus
+    turns: tuple[Turn, ...]
+
+
+# --- what is graded ---------------------------------------------------------------------------------------------
+
+
+class Verdict(Value):
+    """What a section's answers showed of one criterion. Credit needs a verbatim quote of the candidate."""
+
+    criterion: str
+    status: VerdictStatus
+    quote: str | None = None
+    turn: int | None = None
+    confidence: float = Field(ge=0, le=1)
+    reason: str
+    hints: int = Field(default=0, ge=0, le=3)  # hints given on this criterion before it was met
+
+
+class SectionResult(Value):
+    """The verdicts of one section and the score that code computed from them (0 to 100)."""
+
+    id: str
+    title: str
+    status: SectionStatus
+    score: float | None = None
+    expected: tuple[float, float] | None = None  # band that the chosen level is expected to reach
+    verdicts: tuple[Verdict, ...] = ()
+    rubric_version: int | None = None
+    grader: str | None = None
+    note: str | None = None  # why it is unscored
+
+
+class Overall(Value):
+    """The mean of the graded sections, weighted by their minutes; None when none was graded."""
+
+    score: float | None
+    sections_graded: int
+
+
+class Finding(Value):
+    """A strength or a gap: one criterion in words."""
+
+    section: str
+    criterion: str
+    statement: str
+    quote: str | None = None
+    turn: int | None = None
+    advice: str = ""  # what a better answer would have had
+
+
+class NextStep(Value):
+    """What to study: a subsection of the framework and why."""
+
+    subsection: str
+    title: str
+    why: str
+
+
+class Scorecard(Value):
+    """What the candidate is told at the end."""
+
+    scenario: str | None
+    title: str | None
+    level: Level
+    sections: tuple[SectionResult, ...]
+    overall: Overall
+    level_signal: LevelSignal
+    signal_reason: str
+    strengths: tuple[Finding, ...]
+    gaps: tuple[Finding, ...]
+    next_steps: tuple[NextStep, ...]
+    grader: str
+    corpus: str | None = None
+    prompts: dict[str, str] = {}

@@ -1,0 +1,371 @@
+"""Interviews as the page, the command line and the evals see them: start, reply, click, pause, resume, grade.
+
+The only caller of the graphs. Everything that happens is appended to the event log; a session holds nothing that is not
+folded from it, so a crash, a second tab or a second server loses nothing.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from agent.clock import LONGEST, SHORTEST, divide
+from agent.errors import Conflict, InterviewError
+from agent.events import Answered, AnyEvent, Asked, Commanded, Finished, Intent, Paused, Resumed, SectionGraded, SectionOpened, Started
+from agent.graph import build_assess, build_conduct
+from agent.schema import Level, Move, Scenario, Scorecard, SectionResult, Transcript, Turn
+from agent.scoring import scorecard, without_verdicts
+from agent.state import AssessState, ConductState, Interview, InterviewContext, begin, fold
+from agent.store import Attendance, EventStore
+from agent.text import clean
+
+log = logging.getLogger(__name__)
+GRACE = 90.0  # seconds without a sign of life after which a page counts as closed; hidden tabs report once a minute
+LONGEST_ANSWER = 20_000  # characters
+
+
+# --- what a session yields --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Token:
+    """Words of the utterance that is being spoken."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Restarted:
+    """Forget the words streamed so far: the utterance begins anew."""
+
+
+@dataclass(frozen=True)
+class TurnAdded:
+    """A turn is complete and kept; `notice` tells of a failed model."""
+
+    turn: Turn
+    notice: str | None = None
+
+
+@dataclass(frozen=True)
+class SectionChanged:
+    """A section opened."""
+
+    section: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Graded:
+    """A section's result arrived."""
+
+    result: SectionResult
+
+
+@dataclass(frozen=True)
+class ScorecardReady:
+    """The interview is over and every section is graded or marked."""
+
+    card: Scorecard
+
+
+Update = Token | Restarted | TurnAdded | SectionChanged | Graded | ScorecardReady
+
+
+# --- the desk: all interviews of one server ---------------------------------------------------------------------
+
+
+@dataclass
+class Desk:
+    """Keeps the interviews of one server: starts, finds, lists and erases them."""
+
+    context: InterviewContext
+    store: EventStore
+    prompts: dict[str, str] = field(default_factory=dict)  # digests, for transcripts
+    grace: float | None = GRACE  # None: time passes only on the clock, nobody has to show signs of life
+
+    def __post_init__(self) -> None:
+        """Compile the graphs once."""
+        self.conduct, self.assess = build_conduct(), build_assess()
+        self.server = secrets.token_hex(8)
+        self.locks: dict[str, asyncio.Lock] = {}
+        self._tasks: dict[tuple[str, str], asyncio.Task[SectionResult]] = {}
+
+    async def start(
+        self, scenario: Scenario, level: Level, minutes: float, owner: str = "", sections: Sequence[str] = (), seed: int | None = None
+    ) -> "InterviewSession":
+        """Start an interview. `sections`: only these (default: all). Raises InterviewError for a length outside 15 to 90 minutes."""
+        if not sections and not SHORTEST <= minutes <= LONGEST:
+            raise InterviewError(f"An interview lasts {SHORTEST:.0f} to {LONGEST:.0f} minutes, not {minutes:g}.")
+        library = self.context.library
+        chosen = tuple(section.id for section in library.sections if not sections or section.id in sections)
+        started = Started(
+            at=self.context.clock.now(),
+            scenario=scenario,
+            level=level,
+            minutes=minutes,
+            sections=chosen,
+            model=self.context.interviewer.name,
+            grader=self.context.grader.name,
+            seed=secrets.randbelow(2**31) if seed is None else seed,
+            owner=owner,
+            corpus=library.digest,
+            prompts=self.prompts,
+        )
+        name = await asyncio.to_thread(self.store.create, started)
+        return await self.open(name, owner)
+
+    async def open(self, interview: str, owner: str | None = None) -> "InterviewSession":
+        """A kept interview. NotFound when there is none, or it belongs to somebody else than `owner`."""
+        events = await asyncio.to_thread(self.store.events, interview, owner)
+        return InterviewSession(self, interview, self.folded(events))
+
+    def folded(self, events: Sequence[AnyEvent]) -> Interview:
+        """The state of an interview from its events."""
+        first = events[0]
+        assert isinstance(first, Started)
+        sections = [section for section in self.context.library.sections if section.id in first.sections]
+        return fold(begin(first, divide(sections, first.minutes)), events[1:])
+
+    async def mine(self, owner: str | None = None) -> list["InterviewSession"]:
+        """All interviews (of one owner), newest first."""
+        names = await asyncio.to_thread(self.store.interviews, owner)
+        return [await self.open(name, owner) for name in names]
+
+    async def erase(self, interview: str, owner: str | None = None) -> None:
+        """Remove an interview and everything that was said in it."""
+        await asyncio.to_thread(self.store.events, interview, owner)
+        for key in [key for key in self._tasks if key[0] == interview]:
+            self._tasks.pop(key).cancel()
+        await asyncio.to_thread(self.store.erase, interview)
+
+    def grading(self, interview: str, section: str, work: Coroutine[Any, Any, SectionResult]) -> "asyncio.Task[SectionResult]":
+        """Run the grading of a section in the background, once."""
+        key = (interview, section)
+        if key in self._tasks:
+            work.close()
+            return self._tasks[key]
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks[key] = task
+        task.add_done_callback(lambda _: self._tasks.pop(key, None))
+        return task
+
+
+# --- one interview ----------------------------------------------------------------------------------------------
+
+
+class InterviewSession:
+    """One interview. Make one per request with `Desk.open`; it reads the log, so two of them agree."""
+
+    def __init__(self, desk: Desk, interview_id: str, interview: Interview) -> None:
+        self.desk, self.id, self.interview = desk, interview_id, interview
+        self._lock = desk.locks.setdefault(interview_id, asyncio.Lock())
+
+    # -- time --
+
+    async def elapsed(self) -> float:
+        """Active seconds since the start, now."""
+        return self._elapsed(await asyncio.to_thread(self.desk.store.attendance, self.id))
+
+    def _elapsed(self, kept: Attendance) -> float:
+        """The kept seconds, and those since the last sign of life if the page is still open and the server the same."""
+        if self.interview.finished:
+            return self.interview.elapsed
+        reached = max(kept.elapsed, self.interview.elapsed)
+        if kept.beat is None or self.interview.paused or kept.server != self.desk.server:
+            return reached
+        since = max(0.0, self.desk.context.clock.now() - kept.beat)
+        return reached if self.desk.grace is not None and since > self.desk.grace else max(reached, kept.elapsed + since)
+
+    async def attend(self) -> float:
+        """A sign of life: the clock runs from here on. Returns the active seconds."""
+        elapsed = await self.elapsed()
+        running = not self.interview.paused and not self.interview.finished
+        beat = self.desk.context.clock.now() if running else None
+        await asyncio.to_thread(self.desk.store.attend, self.id, Attendance(elapsed, beat, self.desk.server))
+        return elapsed
+
+    async def leave(self) -> None:
+        """The page was closed: the clock stands still until the next sign of life."""
+        elapsed = await self.elapsed()
+        await asyncio.to_thread(self.desk.store.attend, self.id, Attendance(elapsed, None, self.desk.server))
+
+    # -- what the candidate does --
+
+    async def go_on(self) -> AsyncIterator[Update]:
+        """Let the interviewer speak if it owes an utterance (at the start, and after a crash in mid-turn)."""
+        async with self._lock:
+            await self._refresh()
+            async for update in self._conduct(await self.attend()):
+                yield update
+
+    async def reply(self, text: str, message: str | None = None) -> AsyncIterator[Update]:
+        """The candidate says something. It is kept before anything else happens; `message` makes a second delivery harmless.
+
+        Raises Conflict when the message was already received or the interview is over, InterviewError for a text without words.
+        """
+        said = clean(text)
+        if not said:
+            raise InterviewError("There is nothing in that message. Write an answer, or click one of the controls.")
+        if len(said) > LONGEST_ANSWER:
+            raise InterviewError(f"That is {len(said):,} characters; an answer may have {LONGEST_ANSWER:,}. Shorten it; your text is still in the box.")
+        async with self._lock:
+            await self._refresh()
+            if message is not None and message in self.interview.messages:
+                raise Conflict("This message was already received.")
+            section = self._open_section()
+            if self.interview.paused:
+                await self._resume()
+            elapsed = await self.attend()
+            await self._append(Answered(elapsed=elapsed, at=self._now(), section=section, text=said, message=message or secrets.token_hex(8)))
+            yield TurnAdded(self.interview.turns[-1])
+            async for update in self._conduct(elapsed):
+                yield update
+
+    async def click(self, intent: Intent) -> AsyncIterator[Update]:
+        """The candidate uses a control: hint, repeat, done (next section), end."""
+        async with self._lock:
+            await self._refresh()
+            section = self._open_section()
+            if self.interview.paused:
+                await self._resume()
+            elapsed = await self.attend()
+            await self._append(Commanded(elapsed=elapsed, at=self._now(), section=section, intent=intent))
+            async for update in self._conduct(elapsed):
+                yield update
+
+    async def pause(self) -> None:
+        """Stop the clock. Harmless when it stands already."""
+        async with self._lock:
+            await self._refresh()
+            self._open_section()
+            if not self.interview.paused:
+                await self._pause(await self.attend())
+
+    async def resume(self) -> None:
+        """Let the clock run again. Harmless when it runs."""
+        async with self._lock:
+            await self._refresh()
+            if self.interview.paused:
+                await self._resume()
+
+    async def tick(self) -> AsyncIterator[Update]:
+        """A sign of life from an open page. Says how much time is left when three quarters of a section are over."""
+        elapsed = await self.attend()
+        state = self.interview.section
+        if self._lock.locked() or state is None or self.interview.paused or self.interview.finished or not state.nudge_due(elapsed):
+            return
+        async with self._lock:
+            await self._refresh()
+            state = self.interview.section
+            if state is None or self.interview.finished or not state.nudge_due(elapsed):
+                return
+            said = await self.desk.context.interviewer.speak(self.interview, Move(kind="nudge", nudge=True, reason="time"), elapsed, lambda _: None)
+            await self._append(Asked(elapsed=elapsed, at=self._now(), section=state.id, text=said.text, move=Move(kind="nudge", nudge=True)))
+            yield TurnAdded(self.interview.turns[-1])
+
+    # -- grading --
+
+    async def grade(self, again: Iterable[str] = ()) -> AsyncIterator[Update]:
+        """Grade every section that is over and has no result yet (and those in `again`), in the background; yields as they arrive."""
+        repeat = set(again)
+        due = [s for s in self.interview.closed if s not in self.interview.results or s in repeat]
+        tasks = [self.desk.grading(self.id, section, self._assess(section)) for section in due]
+        for done in asyncio.as_completed(tasks):
+            yield Graded(await done)
+        await self._refresh()
+        card = self.scorecard()
+        if card is not None:
+            yield ScorecardReady(card)
+
+    def start_grading(self) -> None:
+        """Begin to grade what is over; the results reach the log by themselves."""
+        for section in self.interview.closed:
+            if section not in self.interview.results:
+                self.desk.grading(self.id, section, self._assess(section))
+
+    def scorecard(self) -> Scorecard | None:
+        """The scorecard, once the interview is over and everything is graded."""
+        if not self.interview.finished or any(section not in self.interview.results for section in self.interview.sections):
+            return None
+        started = self.interview.started
+        return scorecard(self.transcript(), self.interview.results, self.desk.context.library, started.grader, started.sections)
+
+    def transcript(self) -> Transcript:
+        """The interview as it was spoken."""
+        return self.interview.transcript(self.id)
+
+    async def _assess(self, section: str) -> SectionResult:
+        start: AssessState = {"transcript": self.transcript(), "section": section, "hints": self._hints(section)}
+        try:
+            run = await self.desk.assess.ainvoke(start, context=self.desk.context)
+            result: SectionResult = run["result"]
+        except Exception as error:  # whatever a grader does wrong, the section is unscored and can be graded again
+            log.exception("Grading section %s of %s failed.", section, self.id)
+            result = without_verdicts(self.desk.context.library.section(section), "unscored", note=f"The grader failed: {type(error).__name__}.")
+        for _ in range(5):  # the interview goes on meanwhile, so the log may have grown
+            try:
+                await self._refresh()
+                await self._append(SectionGraded(elapsed=self.interview.elapsed, at=self._now(), result=result))
+                return result
+            except Conflict:
+                await asyncio.sleep(0.05)
+        return result
+
+    def _hints(self, section: str) -> dict[str, int]:
+        rubric = self.desk.context.library.rubrics[section]
+        return {c.id: given for c in rubric.criteria if (given := self.interview.hints_for(c.id))}
+
+    # -- the log --
+
+    async def _conduct(self, elapsed: float) -> AsyncIterator[Update]:
+        """Run the conduct graph once, if an utterance is owed, and keep what it produced."""
+        if not self.interview.unanswered or self.interview.finished:
+            return
+        produced: list[AnyEvent] = []
+        start: ConductState = {"interview": self.interview, "elapsed": elapsed, "events": []}
+        async for mode, piece in self.desk.conduct.astream(start, context=self.desk.context, stream_mode=["custom", "values"]):
+            if mode == "custom":
+                yield Restarted() if piece is None else Token(str(piece))
+            else:
+                produced = piece.get("events", [])  # type: ignore[union-attr]
+        stamped = [event.model_copy(update={"at": self._now()}) for event in produced]
+        await self._append(*stamped)
+        for event in stamped:
+            if isinstance(event, SectionOpened):
+                yield SectionChanged(event.section, event.seconds)
+            elif isinstance(event, Asked):
+                yield TurnAdded(self.interview.turns[-1], event.notice)
+                if event.move.kind == "pause":
+                    await self._pause(elapsed)
+            elif isinstance(event, Finished):
+                await self.leave()
+        self.start_grading()
+
+    async def _pause(self, elapsed: float) -> None:
+        await self._append(Paused(elapsed=elapsed, at=self._now()))
+        await asyncio.to_thread(self.desk.store.attend, self.id, Attendance(elapsed, None, self.desk.server))
+
+    async def _resume(self) -> None:
+        elapsed = await self.elapsed()
+        await self._append(Resumed(elapsed=elapsed, at=self._now()))
+        await self.attend()
+
+    async def _append(self, *events: AnyEvent) -> None:
+        await asyncio.to_thread(self.desk.store.append, self.id, self.interview.events, events)
+        self.interview = fold(self.interview, events)
+
+    async def _refresh(self) -> None:
+        self.interview = self.desk.folded(await asyncio.to_thread(self.desk.store.events, self.id))
+
+    def _open_section(self) -> str:
+        if self.interview.finished:
+            raise Conflict("This interview is over. Your scorecard is below; start a new one to go on practising.")
+        if self.interview.section is None:
+            raise Conflict("The interview has not begun yet. Wait for the first question.")
+        return self.interview.section.id
+
+    def _now(self) -> float:
+        return self.desk.context.clock.now()
