@@ -81,7 +81,9 @@ def main(arguments: list[str]) -> int:
     model = make_pipeline(StandardScaler(), LogisticRegression(C=1.0, class_weight=None, random_state=SEED, max_iter=1000))
     chances = cross_val_predict(model, rows, labels, groups=groups, cv=GroupKFold(5), method="predict_proba")[:, 1]
     print(f"{len(rows)} rows, {labels.sum()} positive, {len(set(groups))} criteria")
-    print(f"AUC {roc_auc_score(labels, chances):.3f}  AP {average_precision_score(labels, chances):.3f}  Brier {brier_score_loss(labels, chances):.3f}")
+    print(
+        f"AUC {roc_auc_score(labels, chances):.3f}  AP {average_precision_score(labels, chances):.3f}  Brier {brier_score_loss(labels, chances):.3f}"
+    )
     for threshold in (0.3, 0.4, 0.5, 0.6):
         predicted = chances >= threshold
         hit, false = predicted[labels == 1].mean(), predicted[labels == 0].mean()

@@ -57,7 +57,11 @@ class Encoder:
             if new:
                 rows = self._model.encode(new, normalize_embeddings=True, show_progress_bar=False, batch_size=32)
                 self._known.update(zip(new, np.asarray(rows, dtype=np.float32), strict=True))
-            found = np.stack([self._kept[text] if text in self._kept else self._known[text] for text in texts]) if texts else np.zeros((0, self._width), np.float32)
+            found = (
+                np.stack([self._kept[text] if text in self._kept else self._known[text] for text in texts])
+                if texts
+                else np.zeros((0, self._width), np.float32)
+            )
             while len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)
         return found

@@ -12,12 +12,13 @@ class ConfigurationError(InterviewError):
 class ModelUnavailable(InterviewError):
     """The language model did not answer in time, refused the connection or broke off in mid-reply.
 
-    `transient`: the same call may work if tried again. `refused`: the endpoint may not know what it was asked to do.
+    `transient`: the same call may work if tried again, after `retry_after` seconds if the endpoint named a pause. `refused`: the
+    endpoint may not know what it was asked to do.
     """
 
-    def __init__(self, message: str, transient: bool = False, refused: bool = False) -> None:
+    def __init__(self, message: str, transient: bool = False, refused: bool = False, retry_after: float = 0.0) -> None:
         super().__init__(message)
-        self.transient, self.refused = transient, refused
+        self.transient, self.refused, self.retry_after = transient, refused, retry_after
 
 
 class MalformedReply(InterviewError):

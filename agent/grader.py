@@ -1,22 +1,23 @@
 """Verdicts for one section. Two graders, one interface: the embedded one (local) and the model's. No quote, no credit."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from agent.errors import ConfigurationError, MalformedReply, ModelUnavailable
+from agent.errors import MalformedReply, ModelUnavailable
 from agent.library import Library
 from agent.llm import ChatModel, Message
 from agent.matcher import Match, Matcher
-from agent.prompts import Prompts, fenced
-from agent.schema import Criterion, Rubric, SectionResult, Transcript, Turn, Verdict
+from agent.prompts import Prompts, fenced, unmarked
+from agent.schema import Criterion, SectionResult, Transcript, Turn, Verdict
 from agent.scoring import section_result, without_verdicts
 from agent.text import copied_share, normalised, words
 
-MET, PARTIAL = 0.6, 0.35  # probabilities from which on the embedded grader gives full and half credit
+MET, PARTIAL = 0.5, 0.35  # probabilities from which on the embedded grader gives full and half credit
 FEWEST_QUOTE_WORDS = 4
 COPIED = 0.6  # a quote of which more than this share is the interviewer's or the rubric's wording is no evidence
 
@@ -150,9 +151,11 @@ class ModelGrader:
     async def _ask(self, assessment: Assessment, criteria: Sequence[Criterion], remark: str = "") -> dict[str, GivenVerdict]:
         section = self._library.section(assessment.section)
         nonce = fence_mark(assessment)
-        system = self._prompts.render("grade_section", section=f"{section.id} {section.title}", criteria=described(criteria), fence=nonce, remark=remark)
+        system = self._prompts.render(
+            "grade_section", section=f"{section.id} {section.title}", criteria=described(criteria), fence=nonce, remark=remark
+        )
         said = "\n\n".join(
-            fenced(turn.text, nonce, f"candidate, turn {turn.n}") if turn.speaker == "candidate" else f"Interviewer: {turn.text}"
+            fenced(turn.text, nonce, f"candidate, turn {turn.n}") if turn.speaker == "candidate" else f"Interviewer: {unmarked(turn.text, nonce)}"
             for turn in assessment.turns
         )
         reply = await self._model.structured([Message("system", system), Message("user", said)], GivenVerdicts)
@@ -201,10 +204,10 @@ def _verbatim(wanted: str, text: str) -> str | None:
     """The stretch of `text` that reads `wanted` after normalisation."""
     if wanted not in normalised(text):
         return None
-    parts = text.split()
-    target = wanted.split()
-    for start in range(len(parts) - len(target) + 1):
-        stretch = " ".join(parts[start : start + len(target)])
+    parts = [found.span() for found in re.finditer(r"\S+", text)]
+    count = len(wanted.split())
+    for first, last in zip(parts, parts[count - 1 :], strict=False):
+        stretch = text[first[0] : last[1]]
         if wanted in normalised(stretch):
             return stretch
     return wanted  # it crosses a word's inside: the normalised form still is what was said
@@ -225,9 +228,3 @@ def fence_mark(assessment: Assessment) -> str:
 
     said = "\0".join(text for _, text in assessment.answers)
     return hashlib.sha256(f"fence\0{assessment.transcript.id}\0{assessment.section}\0{said}".encode()).hexdigest()[:12]
-
-
-def grade_problem(library: Library, section: str) -> None:
-    """Raise ConfigurationError if a section has no rubric to grade by."""
-    if section not in library.rubrics:
-        raise ConfigurationError(f"Section {section} has no rubric.")

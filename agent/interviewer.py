@@ -1,17 +1,18 @@
 """Writes what the interviewer says for a move. Two brains, one interface; facts, time and changes are always said by code."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from agent.clock import spoken
-from agent.errors import MalformedReply, ModelUnavailable, RetrievalError
+from agent.errors import ModelUnavailable, RetrievalError
 from agent.library import Library
 from agent.llm import ChatModel, Message
 from agent.matcher import Matcher
 from agent.policy import attempts, choose
-from agent.prompts import Prompts, fenced
+from agent.prompts import Prompts, fenced, unmarked
 from agent.retrieval import Retriever
 from agent.schema import Criterion, Move, Passage, Turn
 from agent.settings import EMBEDDED
@@ -20,7 +21,9 @@ from agent.text import shortened
 
 log = logging.getLogger(__name__)
 Emit = Callable[[str | None], None]  # words as they come; None: forget them, the utterance starts again
-QUOTE_FROM = 0.3  # cosine from which on a sentence is near enough to a question to be quoted back
+QUOTE_FROM = 0.38  # cosine from which on a sentence is near enough to a question to be quoted back
+RETRY_PAUSE = 0.3  # seconds before a failed model is asked once more
+LONGEST_PAUSE = 5.0  # seconds: who asks for a longer pause (Retry-After) is not waited for; the candidate is listening
 SPOKEN_BY_MODEL = ("ask", "next_section", "follow_up", "hint")
 
 
@@ -164,20 +167,20 @@ class ModelInterviewer:
         passages = await grounding(self._retriever, self._library, interview, move)
         preface = self._embedded.preface(interview, move, elapsed)
         messages = self._messages(interview, move, passages)
-        failure: Exception | None = None
-        for _ in range(2):
+        for last in (False, True):
             if preface:
                 emit(preface + " ")
             try:
                 text = await self._said(messages, emit)
                 whole = f"{preface} {text}".strip()
                 return Utterance(whole, self.name, tuple(passage.subsection for passage in passages))
-            except (ModelUnavailable, MalformedReply) as error:
+            except ModelUnavailable as error:
                 log.warning("The interviewer model failed: %s", error)
                 emit(None)
                 failure = error
-                if isinstance(error, ModelUnavailable) and not error.transient:
-                    break
+            if last or not failure.transient or failure.retry_after > LONGEST_PAUSE:
+                break
+            await asyncio.sleep(max(failure.retry_after, RETRY_PAUSE))
         said = await self._embedded.speak(interview, move, elapsed, emit)
         notice = f"{failure} This question comes from the embedded interviewer; nothing you wrote is lost."
         return Utterance(said.text, said.brain, said.passages, notice)
@@ -231,8 +234,6 @@ async def grounding(retriever: Retriever, library: Library, interview: Interview
     """The passages of the framework that a follow-up rests on; none when the index fails, because a question can do without."""
     if move.kind != "follow_up" or move.criterion is None:
         return []
-    import asyncio
-
     criterion = library.criteria[move.criterion]
     answer = last_answer(interview)
     about = f"{criterion.statement} {answer.text if answer else ''}"[:1000]
@@ -263,9 +264,9 @@ def last_question(interview: Interview) -> str:
 
 
 def _line(turn: Turn, mark: str) -> str:
-    return fenced(turn.text, mark, "candidate") if turn.speaker == "candidate" else f"Interviewer: {turn.text}"
+    return fenced(turn.text, mark, "candidate") if turn.speaker == "candidate" else f"Interviewer: {unmarked(turn.text, mark)}"
 
 
 def _mid_sentence(title: str) -> str:
-    """A title as it reads inside a sentence: "Data storage" becomes "data storage", "API design" stays."""
-    return title if title[1:2].isupper() else title[:1].lower() + title[1:]
+    """A title as it reads inside a sentence: "Data Storage" becomes "data storage", "API Design" becomes "API design"."""
+    return " ".join(word if word[1:2].isupper() else word.lower() for word in title.split())

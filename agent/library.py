@@ -80,10 +80,9 @@ def load_library(root: Path | None = None) -> Library:
     if root is not None and not root.is_dir():
         raise ConfigurationError(f"The corpus folder {root} does not exist. Give a folder that holds framework/*.md.")
     home = root or SHIPPED
-    if root is not None and not (root / "framework").is_dir() and any(root.glob("*.md")):
-        framework = root  # a bare folder of Markdown files replaces the framework only
-    else:
-        framework = home / "framework"
+    # a bare folder of Markdown files replaces the framework only
+    bare = root is not None and not (root / "framework").is_dir() and any(root.glob("*.md"))
+    framework = home if bare else home / "framework"
     sections, framework_digest = _framework(framework)
     rubric_files = _files(home / "rubrics", "*.yaml") or _files(SHIPPED / "rubrics", "*.yaml")
     scenario_files = _files(home / "scenarios", "*.yaml") or _files(SHIPPED / "scenarios", "*.yaml")
@@ -213,7 +212,9 @@ def _rubrics(paths: list[Path], sections: tuple[Section, ...], sources: dict[str
             raise CorpusError(path, _line(root, ("section",)), f"the framework has no section {rubric.section}")
         for number, criterion in enumerate(rubric.criteria):
             if criterion.id in sources:
-                raise CorpusError(path, _line(root, ("criteria", number, "id")), f"criterion {criterion.id!r} is already in {sources[criterion.id].name}")
+                raise CorpusError(
+                    path, _line(root, ("criteria", number, "id")), f"criterion {criterion.id!r} is already in {sources[criterion.id].name}"
+                )
             for reference in criterion.references:
                 if reference not in known:
                     line = _line(root, ("criteria", number, "references"))
@@ -272,12 +273,18 @@ def _read_yaml(path: Path, model: type[_Model]) -> tuple[_Model, yaml.Node]:
     try:
         return model.model_validate(data), root
     except ValidationError as error:
-        raise CorpusError(path, _line(root, error.errors()[0]["loc"]), _complaint(error)) from None
+        raise CorpusError(path, _line(root, _first(error)["loc"]), _complaint(error)) from None
+
+
+def _first(error: ValidationError) -> Any:
+    """The fault to name: a misspelt field rather than the one that is missing because of it."""
+    return min(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
 
 
 def _complaint(error: ValidationError) -> str:
-    first = error.errors()[0]
-    return f"{'.'.join(str(part) for part in first['loc']) or 'the file'}: {first['msg']}"
+    fault = _first(error)
+    place = ".".join(str(part) for part in fault["loc"]) or "the file"
+    return f"{place}: there is no such field" if fault["type"] == "extra_forbidden" else f"{place}: {fault['msg']}"
 
 
 def _yaml_line(error: yaml.YAMLError) -> int:

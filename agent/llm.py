@@ -3,23 +3,35 @@
 import asyncio
 import json
 import logging
+import math
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Any, Literal, Protocol, TypeVar
 
-from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpenAI, OpenAIError
-from pydantic import BaseModel, ValidationError
+from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpenAI, BadRequestError, OpenAIError, UnprocessableEntityError
+from pydantic import BaseModel
 
 from agent.errors import MalformedReply, ModelUnavailable
+from agent.forms import THOUGHT_BEGINS, THOUGHT_ENDS, parse, strict_schema
 
 log = logging.getLogger(__name__)
 Reply = TypeVar("Reply", bound=BaseModel)
+Step = TypeVar("Step")
 Mode = Literal["json_schema", "json_object", "text"]
 LADDER: tuple[Mode, ...] = ("json_schema", "json_object", "text")
 MOST_SPOKEN = 400  # tokens of an utterance: an interviewer is brief
 MOST_GRADED = 6000  # tokens of a structured reply
+THOUGHT = 8000  # tokens more for a model that thinks before it replies
+RETRY_PAUSE = 0.5  # seconds before the same is asked again, unless the endpoint names a longer pause
+TAIL = 1.0  # seconds a stream may take to end after its last word
+REPAIR = "Answer again with nothing but the corrected JSON."
 RETRY_STATUS = frozenset({408, 409, 425, 429})  # and every 5xx: worth one more try
+# A server that does not know response_format says 400, 415, 422, 501 or (llama-cpp-python) 500.
+REFUSED_STATUS = frozenset({400, 415, 422, 500, 501})
+_UNSUPPORTED = re.compile(r"unsupport|n[o']t support|unrecogni|unknown|not permitted|not allowed|extra", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -36,7 +48,7 @@ class ChatModel(Protocol):
     name: str
 
     def stream(self, messages: Sequence[Message]) -> AsyncIterator[str]:
-        """The words of a reply as they come. Raises ModelUnavailable, also when the reply breaks off."""
+        """The words of a reply as they come, in one attempt. Raises ModelUnavailable, also when the reply breaks off."""
         ...
 
     async def structured(self, messages: Sequence[Message], form: type[Reply]) -> Reply:
@@ -47,8 +59,9 @@ class ChatModel(Protocol):
 class OpenAIChatModel:
     """Any endpoint that speaks the OpenAI chat protocol.
 
-    Servers differ in how they take a form: json_schema, then json_object, then plain text is tried, and what worked is
-    remembered. Every call has a wall-clock deadline of its own, because the client's is per read.
+    Servers differ in how they take a form (json_schema, json_object, plain text) and in which parameters they know. What a
+    server refuses is tried in the next way, and what worked is remembered. Every call has a wall-clock deadline of its own,
+    because the client's is per read.
     """
 
     def __init__(self, name: str, base_url: str | None, api_key: str | None, timeout: float = 60.0, first_token: float = 20.0) -> None:
@@ -56,47 +69,31 @@ class OpenAIChatModel:
         self._timeout, self._first_token = timeout, first_token
         self._client = AsyncOpenAI(base_url=base_url, api_key=api_key or "none", max_retries=0, timeout=timeout)
         self._mode: Mode | None = None
+        self._takes_max_tokens = True  # OpenAI's reasoning models want max_completion_tokens, and no temperature
+        self._takes_temperature = True
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self._client.close()
 
     async def stream(self, messages: Sequence[Message]) -> AsyncIterator[str]:
-        """One request; a retry only while nothing was said yet."""
-        for attempt in (1, 2):
-            said = False
-            try:
-                async for piece in self._streamed(messages):
-                    said = True
-                    yield piece
-                return
-            except ModelUnavailable as error:
-                if said or attempt == 2 or not error.transient:
-                    raise
-                await asyncio.sleep(0.3)
-
-    async def _streamed(self, messages: Sequence[Message]) -> AsyncIterator[str]:
+        """One request, never a second one: words that were heard can be withdrawn only by the caller."""
+        patience, aloud = _Patience(self._timeout, self._first_token), _Aloud()
         finish: str | None = None
         said = False
-        loop = asyncio.get_running_loop()
+        answer = await self._within(patience, self._create(messages, MOST_SPOKEN, 0.6, stream=True))
         try:
-            async with asyncio.timeout(self._first_token) as deadline:
-                overall = loop.time() + self._timeout
-                answer = await self._client.chat.completions.create(
-                    model=self.name, messages=_wire(messages), stream=True, max_tokens=MOST_SPOKEN, temperature=0.6
-                )
-                async with answer:
-                    async for chunk in answer:
-                        if not chunk.choices:
-                            continue
-                        choice = chunk.choices[0]
-                        finish = choice.finish_reason or finish
-                        if choice.delta.content:
-                            said = True
-                            deadline.reschedule(overall)
-                            yield choice.delta.content
-        except TimeoutError:
-            raise _failure(f"{self.name} took too long", transient=False) from None
-        except (OpenAIError, OSError) as error:
-            raise _named(self.name, error) from error
-        except (ValueError, AttributeError, TypeError) as error:  # an event that is not what the protocol says
-            raise _failure(f"{self.name} sent something that is not a reply ({type(error).__name__})", transient=True) from error
+            while (piece := await self._within(patience, _next_piece(self.name, answer))) is not None:
+                if piece.finish and finish is None:
+                    finish, patience.whole = piece.finish, min(patience.whole, TAIL)
+                if words := aloud.heard(piece.words):
+                    said, patience.first = True, math.inf
+                    yield words
+        except ModelUnavailable:
+            if finish is None:  # else everything was said, and only the end of the transfer was bad
+                raise
+        finally:
+            await answer.close()
         if finish is None:  # the connection closed without an end mark: what came may be half a sentence
             raise _failure(f"{self.name} broke off in mid-reply", transient=True)
         if finish == "content_filter" or not said:
@@ -104,86 +101,140 @@ class OpenAIChatModel:
 
     async def structured(self, messages: Sequence[Message], form: type[Reply]) -> Reply:
         """Steps down the ladder of ways to ask for a form, once per endpoint; then one repair of a malformed reply."""
+        patience = _Patience(self._timeout)
+        text = await self._answer(patience, messages, form)
         try:
-            async with asyncio.timeout(self._timeout):
-                text = await self._answer(messages, form)
-                try:
-                    return parse(text, form)
-                except MalformedReply as error:
-                    repair = [*messages, Message("assistant", text), Message("user", f"{error} Answer again with nothing but the corrected JSON.")]
-                    return parse(await self._answer(repair, form), form)
-        except TimeoutError:
-            raise _failure(f"{self.name} took longer than {self._timeout:.0f} s", transient=False) from None
+            return parse(text, form)
+        except MalformedReply as error:
+            if self._mode == "json_schema":  # some servers take it and ignore it: from here on the form stands in the prompt
+                self._mode = "json_object"
+            repair = [*messages, Message("assistant", text or "(nothing)"), Message("user", f"{error} {REPAIR}")]
+            return parse(await self._answer(patience, repair, form), form)
 
-    async def _answer(self, messages: Sequence[Message], form: type[BaseModel]) -> str:
-        rungs = LADDER if self._mode is None else LADDER[LADDER.index(self._mode) :]
-        for mode in rungs:
+    async def _answer(self, patience: "_Patience", messages: Sequence[Message], form: type[BaseModel]) -> str:
+        known = self._mode
+        for mode in LADDER if known is None else LADDER[LADDER.index(known) :]:
             try:
-                text = await self._complete(messages, form, mode)
+                text = await self._complete(patience, messages, form, mode)
             except ModelUnavailable as error:
-                if mode == "text" or not error.refused:
+                out_of_order = mode == known and error.transient  # it took this form before: nothing to learn from
+                if mode == "text" or not error.refused or out_of_order:
                     raise
                 log.info("%s does not take %s; trying the next way", self.name, mode)
                 continue
             self._mode = mode
             return text
-        raise _failure(f"{self.name} takes no form", transient=False)
+        raise AssertionError("unreachable")
 
-    async def _complete(self, messages: Sequence[Message], form: type[BaseModel], mode: Mode) -> str:
+    async def _complete(self, patience: "_Patience", messages: Sequence[Message], form: type[BaseModel], mode: Mode) -> str:
         options: dict[str, Any] = {}
         if mode == "json_schema":
-            options["response_format"] = {"type": "json_schema", "json_schema": {"name": form.__name__, "schema": strict_schema(form), "strict": True}}
+            schema = {"name": form.__name__, "schema": strict_schema(form), "strict": True}
+            options["response_format"] = {"type": "json_schema", "json_schema": schema}
         else:
             messages = _with_form(messages, form)
             if mode == "json_object":
                 options["response_format"] = {"type": "json_object"}
-        for attempt in (1, 2):
+        try:
+            return await self._completed(patience, messages, options)
+        except ModelUnavailable as failure:
+            step_down = failure.refused and self._mode is None and mode != "text"  # it may not know the form: no use in asking again
+            pause = max(failure.retry_after, RETRY_PAUSE)
+            if step_down or not failure.transient or pause >= patience.whole:
+                raise
+            await self._within(patience, asyncio.sleep(pause))
+            return await self._completed(patience, messages, options)
+
+    async def _completed(self, patience: "_Patience", messages: Sequence[Message], options: dict[str, Any]) -> str:
+        answer = await self._within(patience, self._create(messages, MOST_GRADED, 0.0, **options))
+        return _text_of(self.name, answer)
+
+    async def _create(self, messages: Sequence[Message], most: int, temperature: float, **options: Any) -> Any:
+        """One request, as this endpoint takes it: a parameter that it refuses by name is not sent again."""
+        while True:
+            # What a reasoning model thinks counts as reply, so it gets more room.
+            sent: dict[str, Any] = {"max_tokens": most} if self._takes_max_tokens else {"max_completion_tokens": most + THOUGHT}
+            if self._takes_temperature:
+                sent["temperature"] = temperature
             try:
-                answer = await self._client.chat.completions.create(
-                    model=self.name, messages=_wire(messages), max_tokens=MOST_GRADED, temperature=0.0, **options
-                )
-                return _text_of(self.name, answer)
-            except (OpenAIError, OSError) as error:
-                failure = _named(self.name, error)
-                if failure.refused and self._mode is None and mode != "text":
-                    raise failure from error  # this server may not know the form: step down rather than try again
-                if attempt == 2 or not failure.transient:
-                    raise failure from error
-                await asyncio.sleep(0.5)
-        raise AssertionError("unreachable")
+                return await self._client.chat.completions.create(model=self.name, messages=_wire(messages), **sent, **options)
+            except (BadRequestError, UnprocessableEntityError) as error:
+                told = f"{error.param} {error.message}"
+                if not _UNSUPPORTED.search(told):
+                    raise
+                if "max_tokens" in sent and "max_tokens" in told:
+                    self._takes_max_tokens = False
+                elif "temperature" in sent and "temperature" in told:
+                    self._takes_temperature = False
+                else:
+                    raise
+
+    async def _within(self, patience: "_Patience", step: Awaitable[Step]) -> Step:
+        """One step of a call, against what is left of its time. Whatever goes wrong has our name."""
+        try:
+            return await patience.wait(step)
+        except TimeoutError:
+            raise _failure(f"{self.name} took too long", transient=False) from None
+        except (OpenAIError, OSError) as error:
+            raise _named(self.name, error) from error
+        except (ValueError, AttributeError, TypeError, LookupError) as error:  # something that is not what the protocol says
+            raise _failure(f"{self.name} sent something that is not a reply ({type(error).__name__})", transient=True) from error
 
 
-def parse(text: str, form: type[Reply]) -> Reply:
-    """Read a form from a reply that may wrap it in a fence or in words. Raises MalformedReply that says what is wrong."""
-    fence = re.search(r"```(?:json)?\s*(.*?)```", text, re.DOTALL)
-    body = fence[1] if fence else text
-    start, end = body.find("{"), body.rfind("}")
-    if start < 0 or end < start:
-        raise MalformedReply("The reply holds no JSON object.")
-    try:
-        return form.model_validate(json.loads(body[start : end + 1], strict=False))
-    except json.JSONDecodeError as error:
-        raise MalformedReply(f"The reply is not JSON: {error.msg} at character {error.pos}.") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise MalformedReply(f"The reply does not fit the form: {'.'.join(map(str, first['loc']))}: {first['msg']}.") from None
+@dataclass
+class _Patience:
+    """How much longer a call is waited for, in seconds. Only waiting counts: a slow listener is not the model's fault."""
+
+    whole: float
+    first: float = math.inf  # until the first word; after it, infinite
+
+    async def wait(self, step: Awaitable[Step]) -> Step:
+        """What the step gives; TimeoutError when the patience is over."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            async with asyncio.timeout(min(self.whole, self.first)):
+                return await step
+        finally:
+            spent = loop.time() - began
+            self.whole, self.first = self.whole - spent, self.first - spent
 
 
-def strict_schema(form: type[BaseModel]) -> dict[str, Any]:
-    """The JSON schema of a form as strict endpoints want it: every field required, nothing else allowed."""
+class _Aloud:
+    """Keeps back what a reasoning model thinks before it speaks, where a server sends that as part of the reply."""
 
-    def tighten(node: Any) -> Any:
-        if isinstance(node, dict):
-            node = {key: tighten(value) for key, value in node.items() if key not in ("default", "title", "description")}
-            if node.get("type") == "object" and "properties" in node:
-                node["additionalProperties"] = False
-                node["required"] = list(node["properties"])
-        elif isinstance(node, list):
-            node = [tighten(item) for item in node]
-        return node
+    def __init__(self) -> None:
+        self._held: str | None = ""
 
-    schema: dict[str, Any] = tighten(form.model_json_schema())
-    return schema
+    def heard(self, piece: str) -> str:
+        """What of a piece is meant for the listener."""
+        if self._held is None:
+            return piece
+        self._held += piece
+        start = self._held.lstrip()
+        if THOUGHT_BEGINS.startswith(start[: len(THOUGHT_BEGINS)]) and THOUGHT_ENDS not in start:
+            return ""
+        self._held = None
+        return start.partition(THOUGHT_ENDS)[2].lstrip() if start.startswith(THOUGHT_BEGINS) else start
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """What one event of a stream brought."""
+
+    words: str
+    finish: str | None
+
+
+async def _next_piece(name: str, answer: Any) -> _Piece | None:
+    """The next piece of a stream; None at its end. Events without a choice (usage, keep-alive) are passed over."""
+    while (chunk := await anext(answer, None)) is not None:
+        if chunk.choices:
+            choice = chunk.choices[0]
+            if getattr(choice.delta, "refusal", None):
+                raise _failure(f"{name} refused to answer", transient=False)
+            return _Piece(choice.delta.content or "", choice.finish_reason)
+    return None
 
 
 def _with_form(messages: Sequence[Message], form: type[BaseModel]) -> list[Message]:
@@ -197,17 +248,22 @@ def _wire(messages: Sequence[Message]) -> Any:
 
 
 def _text_of(name: str, answer: Any) -> str:
-    choices = getattr(answer, "choices", None)
-    if not choices:
-        raise _failure(f"{name} sent a reply without content", transient=True)
-    choice = choices[0]
-    if getattr(choice.message, "refusal", None):
+    try:
+        choice = answer.choices[0]
+        text, finish, refusal = choice.message.content or "", choice.finish_reason, getattr(choice.message, "refusal", None)
+    except (AttributeError, TypeError, LookupError):
+        raise _failure(f"{name} sent a reply without content", transient=True) from None
+    if refusal:
         raise _failure(f"{name} refused to answer", transient=False)
-    return choice.message.content or ""
+    if finish == "content_filter":
+        raise _failure(f"{name} gave no words ({finish})", transient=False)
+    if finish == "length":
+        raise _failure(f"{name} did not finish its reply within {MOST_GRADED} tokens", transient=False)
+    return str(text)
 
 
-def _failure(message: str, transient: bool, refused: bool = False) -> ModelUnavailable:
-    return ModelUnavailable(f"The model {message}.", transient, refused)
+def _failure(message: str, transient: bool, refused: bool = False, retry_after: float = 0.0) -> ModelUnavailable:
+    return ModelUnavailable(f"The model {message}.", transient, refused, retry_after)
 
 
 def _named(name: str, error: Exception) -> ModelUnavailable:
@@ -216,13 +272,34 @@ def _named(name: str, error: Exception) -> ModelUnavailable:
         return _failure(f"{name} took too long", transient=False)
     if isinstance(error, APIStatusError):
         status = error.status_code
-        told = {401: "does not accept the key; check OPENAI_API_KEY", 403: "may not be used with this key", 404: "is not known at this endpoint"}
+        told = {
+            401: "does not accept the key; check OPENAI_API_KEY",
+            403: "may not be used with this key",
+            404: "is not known at this endpoint; check its name and OPENAI_BASE_URL",
+            429: "is asked too often just now, or its quota is used up",
+        }
         words = told.get(status, f"answered with HTTP {status}")
-        # A server that does not know response_format says 400, 422, 501 or (llama-cpp-python) 500.
-        return _failure(f"{name} {words}", transient=status in RETRY_STATUS or status >= 500, refused=status in (400, 404, 415, 422, 500, 501))
+        again = status in RETRY_STATUS or status >= 500
+        return _failure(f"{name} {words}", again, status in REFUSED_STATUS, _retry_after(error))
     if isinstance(error, APIConnectionError):
         return _failure(f"{name} cannot be reached", transient=True)
     return _failure(f"{name} failed ({type(error).__name__})", transient=True)
+
+
+def _retry_after(error: APIStatusError) -> float:
+    """Seconds that the endpoint asks to wait (RFC 9110, 10.2.3: seconds or a date; OpenAI adds milliseconds); 0 if it does not say."""
+    headers = error.response.headers
+    given = headers.get("retry-after", "")
+    try:
+        if "retry-after-ms" in headers:
+            seconds = float(headers["retry-after-ms"]) / 1000
+        elif re.fullmatch(r"\s*[\d.]+\s*", given):
+            seconds = float(given)
+        else:
+            seconds = parsedate_to_datetime(given).timestamp() - time.time()
+    except (TypeError, ValueError, OverflowError):
+        return 0.0
+    return max(0.0, seconds)
 
 
 # --- a scripted model -------------------------------------------------------------------------------------------

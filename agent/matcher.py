@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -27,12 +28,15 @@ FEATURES = ("best_example", "second_example", "near_miss", "statement", "other",
 
 _REASON = re.compile(
     r"\b(because|since|so that|so (?:we|i|the|it|a|they)|otherwise|which (?:means|gives|lets|keeps|avoids)|that way|due to|in order to"
-    r"|to (?:avoid|keep|prevent|reduce|protect|make sure|survive)|instead of|rather than|trade|cost of|at the price|if (?:it|we|the|a|one)|without)\b",
+    r"|to (?:avoid|keep|prevent|reduce|protect|make sure|survive)|instead of|rather than|trade|cost of|at the price"
+    r"|if (?:it|we|the|a|one)|without)\b",
     re.IGNORECASE,
 )
 _REFUSAL = re.compile(
-    r"\b(?:(?:we|i|you|it|they)(?:'d| would| do| really| probably)*(?:n't| not| don't| wouldn't| won't)\s+(?:really |even |actually )?(?:need|bother|want|use|have|worry|care)"
-    r"|no need (?:for|to)|not needed|unnecessary|overkill|skip (?:that|this|it)|leave (?:that|this|it) (?:out|for later)|won't need|not (?:worth|important|relevant|necessary))\b",
+    r"\b(?:(?:we|i|you|it|they)(?:'d| would| do| really| probably)*(?:n't| not| don't| wouldn't| won't)\s+"
+    r"(?:really |even |actually )?(?:need|bother|want|use|have|worry|care)"
+    r"|no need (?:for|to)|not needed|unnecessary|overkill|skip (?:that|this|it)|leave (?:that|this|it) (?:out|for later)"
+    r"|won't need|not (?:worth|important|relevant|necessary))\b",
     re.IGNORECASE,
 )
 _QUESTION = re.compile(r"\?[\"')\]]*\s*$")
@@ -172,7 +176,7 @@ def pieces(said: Sequence[tuple[int, str]], asked: Sequence[str]) -> list[Piece]
     found: list[Piece] = []
     for turn, text in said:
         parts = sentences(text)
-        spans = [*parts, *(joined for a, b in zip(parts, parts[1:], strict=False) if (joined := _joined(a, b, text)))]
+        spans = [*parts, *(joined for a, b in pairwise(parts) if (joined := _joined(a, b, text)))]
         found += [Piece(turn, span) for span in spans if shows_something(span, asked)]
     return found
 

@@ -18,23 +18,21 @@ FACT_TIE = 0.05  # two facts nearer to each other than this are decided by share
 SHORT = 14  # words: a longer utterance is an answer even if it contains "next" or "hint"
 MOST_FACTS = 3  # told for one utterance; more would be volunteering
 
-_COMMANDS: tuple[tuple[Intent, re.Pattern[str]], ...] = tuple(
-    (intent, re.compile(pattern, re.IGNORECASE))
-    for intent, pattern in (
-        ("end", r"\b(?:(?:end|finish|stop|quit|abort)\s+(?:the\s+)?(?:interview|session)|let'?s (?:end|stop) (?:here|the interview)|i want to stop)\b"),
-        ("pause", r"\b(?:pause|take a break|(?:need|have) a break|hold on a (?:minute|moment)|be right back|brb)\b"),
-        ("hint", r"\b(?:hint|nudge me|point me (?:in|to)|give me a clue|help me out|i'?m stuck|i am stuck)\b"),
-        ("repeat", r"\b(?:repeat|say (?:that|it) again|come again|what was the question|rephrase|pardon)\b"),
-        (
-            "done",
-            r"\b(?:next section|move on|next (?:one|part|topic)|i'?m done|i am done|that'?s (?:it|all)(?: for| from| i have| on|$|[.!])|done with this"
-            r"|nothing (?:more|else|left)?\s*(?:to add|from me)|let'?s (?:go on|continue)|i have (?:nothing|no more)|that covers it|skip this)\b",
-        ),
-    )
+_PATTERNS: tuple[tuple[Intent, str], ...] = (
+    ("end", r"\b(?:(?:end|finish|stop|quit|abort)\s+(?:the\s+)?(?:interview|session)|let'?s (?:end|stop) (?:here|the interview)|i want to stop)\b"),
+    ("pause", r"\b(?:pause|take a break|(?:need|have) a break|hold on a (?:minute|moment)|be right back|brb)\b"),
+    ("hint", r"\b(?:hint|nudge me|point me (?:in|to)|give me a clue|help me out|i'?m stuck|i am stuck)\b"),
+    ("repeat", r"\b(?:repeat|say (?:that|it) again|come again|what was the question|rephrase|pardon)\b"),
+    (
+        "done",
+        r"\b(?:next section|move on|next (?:one|part|topic)|i'?m done|i am done|that'?s (?:it|all)(?: for| from| i have| on|$|[.!])|done with this"
+        r"|nothing (?:more|else|left)?\s*(?:to add|from me)|let'?s (?:go on|continue)|i have (?:nothing|no more)|that covers it|skip this)\b",
+    ),
 )
+_COMMANDS = tuple((intent, re.compile(pattern, re.IGNORECASE)) for intent, pattern in _PATTERNS)
 _STUCK = re.compile(
-    r"^\W*(?:(?:um+|uh+|hm+|well|sorry|honestly|so)\W+)*(?:i (?:really )?(?:don'?t|do not) know|no idea|not sure|i'?m not sure|i am not sure|i have no idea"
-    r"|i haven'?t (?:thought|worked)|pass|dunno|idk|i can'?t think|no clue|\?+|\.+)\b",
+    r"^\W*(?:(?:um+|uh+|hm+|well|sorry|honestly|so)\W+)*(?:i (?:really )?(?:don'?t|do not) know|no idea|not sure"
+    r"|i'?m not sure|i am not sure|i have no idea|i haven'?t (?:thought|worked)|pass|dunno|idk|i can'?t think|no clue|\?+|\.+)\b",
     re.IGNORECASE,
 )
 _ASKING = re.compile(
@@ -81,10 +79,13 @@ class FactFinder:
         best = int(near.argmax())
         if near[best] < FACT_MATCH:
             return None
-        close = [i for i in np.flatnonzero(near >= near[best] - FACT_TIE) if owners[i].id != owners[best].id]
+        close = [int(i) for i in np.flatnonzero(near >= near[best] - FACT_TIE)]
         own = content_words(question)
-        winner = max([best, *close], key=lambda i: (near[i] + 0.05 * len(own & content_words(asks[i])) / max(len(own), 1), -i))
-        return owners[winner].id
+
+        def rank(i: int) -> tuple[float, int]:
+            return float(near[i]) + FACT_TIE * len(own & content_words(asks[i])) / max(len(own), 1), -i
+
+        return owners[max(close, key=rank)].id
 
     def _questions(self, text: str) -> list[str]:
         """The sentences that ask for something; a question that the candidate answers himself is not one."""

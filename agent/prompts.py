@@ -81,5 +81,9 @@ def read_prompt(path: Path) -> Prompt:
 
 def fenced(text: str, mark: str, who: str) -> str:
     """A candidate's text as data: between marks that it cannot contain."""
-    safe = _FENCE.sub(lambda found: found[0].replace("<", "(").replace(">", ")"), text).replace(mark, "")
-    return f'<said by="{who}" mark="{mark}">\n{safe}\n<end mark="{mark}">'
+    return f'<said by="{who}" mark="{mark}">\n{unmarked(text, mark)}\n<end mark="{mark}">'
+
+
+def unmarked(text: str, mark: str) -> str:
+    """Text in which nothing looks like a fence: for the candidate's words, and for the interviewer's, who may quote them."""
+    return _FENCE.sub(lambda found: found[0].replace("<", "(").replace(">", ")"), text.replace(mark, "-"))

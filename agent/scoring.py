@@ -23,8 +23,8 @@ from agent.schema import (
 CREDIT = {"met": 1.0, "partial": 0.5, "not_observed": 0.0}
 HINT_COST = 0.25  # share of a criterion's credit that each hint on it gives away
 ABOVE = 0.5  # a criterion of a higher tier than the level counts half, and only upwards
-EXPECTED = (50.0, 80.0)  # where a candidate at the level is expected: half of it shown to nearly all that time allows
-SHARE_FOR_LEVEL: dict[Level, float] = {"mid": 0.5, "senior": 0.45, "staff": 0.4}  # of a tier's weight, to signal that level
+EXPECTED = (45.0, 75.0)  # where a candidate at the level is expected: the time allows about half to three quarters of a rubric
+SHARE_FOR_LEVEL: dict[Level, float] = {"mid": 0.45, "senior": 0.4, "staff": 0.35}  # of a tier's weight, to signal that level
 FEWEST_SECTIONS = 4  # graded, before a level is signalled at all
 MOST_FINDINGS = 3
 

@@ -210,7 +210,9 @@ class InterviewSession:
         if not said:
             raise InterviewError("There is nothing in that message. Write an answer, or click one of the controls.")
         if len(said) > LONGEST_ANSWER:
-            raise InterviewError(f"That is {len(said):,} characters; an answer may have {LONGEST_ANSWER:,}. Shorten it; your text is still in the box.")
+            raise InterviewError(
+                f"That is {len(said):,} characters; an answer may have {LONGEST_ANSWER:,}. Shorten it; your text is still in the box."
+            )
         async with self._lock:
             await self._refresh()
             if message is not None and message in self.interview.messages:
@@ -305,13 +307,8 @@ class InterviewSession:
         except Exception as error:  # whatever a grader does wrong, the section is unscored and can be graded again
             log.exception("Grading section %s of %s failed.", section, self.id)
             result = without_verdicts(self.desk.context.library.section(section), "unscored", note=f"The grader failed: {type(error).__name__}.")
-        for _ in range(5):  # the interview goes on meanwhile, so the log may have grown
-            try:
-                await self._refresh()
-                await self._append(SectionGraded(elapsed=self.interview.elapsed, at=self._now(), result=result))
-                return result
-            except Conflict:
-                await asyncio.sleep(0.05)
+        kept = await self.desk.open(self.id)  # the interview goes on meanwhile: a session of its own sees the latest log
+        await kept._append(SectionGraded(elapsed=kept.interview.elapsed, at=self._now(), result=result))
         return result
 
     def _hints(self, section: str) -> dict[str, int]:
@@ -354,8 +351,24 @@ class InterviewSession:
         await self.attend()
 
     async def _append(self, *events: AnyEvent) -> None:
-        await asyncio.to_thread(self.desk.store.append, self.id, self.interview.events, events)
-        self.interview = fold(self.interview, events)
+        """Append events after those that this session knows.
+
+        Verdicts arrive at any time and change nothing that was said, so they neither cause nor suffer a conflict.
+        """
+        verdicts = all(isinstance(event, SectionGraded) for event in events)
+        while True:
+            known = self.interview
+            try:
+                await asyncio.to_thread(self.desk.store.append, self.id, known.events, events)
+            except Conflict:
+                log_now = await asyncio.to_thread(self.desk.store.events, self.id)
+                new = log_now[known.events :]
+                if not new or not (verdicts or all(isinstance(event, SectionGraded) for event in new)):
+                    raise
+                self.interview = self.desk.folded(log_now)
+                continue
+            self.interview = fold(known, events)
+            return
 
     async def _refresh(self) -> None:
         self.interview = self.desk.folded(await asyncio.to_thread(self.desk.store.events, self.id))

@@ -25,7 +25,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Connection, Engine, make_url
 from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
-from sqlalchemy.pool import StaticPool
 
 from agent.errors import ConfigurationError, Conflict, NotFound
 from agent.events import EVENT, Answered, AnyEvent, Started
@@ -69,7 +68,9 @@ class EventStore:
         try:
             METADATA.create_all(self._engine)
         except SQLAlchemyError as error:
-            raise ConfigurationError(f"The database {_shown(url)} cannot be used: {error.__cause__ or error}. Check AGENT_DATABASE_URL or AGENT_DATA.") from None
+            raise ConfigurationError(
+                f"The database {_shown(url)} cannot be used: {error.__cause__ or error}. Check AGENT_DATABASE_URL or AGENT_DATA."
+            ) from None
 
     def create(self, started: Started) -> str:
         """A new interview that has just started; returns its id."""
@@ -85,7 +86,9 @@ class EventStore:
             with self._engine.begin() as db:
                 _append(db, interview, after, events)
         except IntegrityError:
-            raise Conflict("This interview went on elsewhere in the meantime, or this message was already received. Reload to see where it is.") from None
+            raise Conflict(
+                "This interview went on elsewhere in the meantime, or this message was already received. Reload to see where it is."
+            ) from None
         except OperationalError as error:
             raise Conflict(f"The interview could not be saved ({error.__cause__}). Nothing was changed; send it again.") from None
 
@@ -153,7 +156,7 @@ def _engine(url: str) -> Engine:
     except (SQLAlchemyError, ImportError) as error:
         raise ConfigurationError(f"The database URL {_shown(url)} is wrong: {error}. Example: sqlite:///data/interviews.db") from None
     if parsed.database in (None, "", ":memory:"):
-        return create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+        raise ConfigurationError("An interview needs a database that outlives a connection. Example: sqlite:///data/interviews.db")
     try:
         Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -11,14 +11,14 @@ _ABBREVIATION = re.compile(r"\b(?:e\.g|i\.e|etc|vs|approx|no|mr|ms|dr|st|fig|res
 _WORD = re.compile(r"[^\W_]+(?:['\u2019-][^\W_]+)*")
 _INVISIBLE = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]")
 
-FUNCTION_WORDS = frozenset(
-    """a an and are as at be because been being but by can could did do does for from had has have he her his how i if in into is it
+_FUNCTION_WORDS = """a an and are as at be because been being but by can could did do does for from had has have he her his how i if in into is it
     its just like may me might more most must my no not of on once one only or other our out over per she should since so some such
     than that the their them then there these they this those through to too under until up us very was we were what when where
     which while who why will with without would you your i'd i'll i'm i've we'd we'll we're we've it's that's don't doesn't isn't
-    can't won't let's each every any all both about after before between during same also still""".split()
-)
-STOP_WORDS = FUNCTION_WORDS | frozenset("use using used uses want need needs get gets make makes go goes thing things way lot kind sort".split())
+    can't won't let's each every any all both about after before between during same also still"""
+FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
+_EMPTY_WORDS = "use using used uses want need needs get gets make makes go goes thing things way lot kind sort"
+STOP_WORDS = FUNCTION_WORDS | frozenset(_EMPTY_WORDS.split())
 
 
 def clean(text: str) -> str:

@@ -111,13 +111,14 @@ def _kept(folder: Path, held: tuple[Chunk, ...], texts: list[str], encoder: Enco
         ranker = Ranker.read(generation / "ranker.joblib")
         if set(known["ids"]) != {chunk.id for chunk in held} or set(remembered["documents"] or ()) != set(texts):
             raise RetrievalError("it is incomplete")
-        collection.query(query_embeddings=[known["embeddings"][0]], n_results=1)  # type: ignore[index]
-        encoder.remember(remembered["documents"], remembered["embeddings"])  # type: ignore[arg-type]
+        collection.query(query_embeddings=[known["embeddings"][0]], n_results=1)
+        encoder.remember(remembered["documents"], remembered["embeddings"])
         return Index(collection, ranker, held)
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # Chroma's core panics outside Exception on a damaged file
-        log.warning("The index in %s is damaged (%s); building it again.", folder, error if isinstance(error, RetrievalError) else type(error).__name__)
+        why = error if isinstance(error, RetrievalError) else type(error).__name__
+        log.warning("The index in %s is damaged (%s); building it again.", folder, why)
     return None
 
 

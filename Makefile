@@ -1,0 +1,42 @@
+# run and test set everything up; a second call finds it done.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: run test check lint bench calibrate clean
+
+run: $(INSTALLED) data/index
+	$(BIN)/python -m agent serve --open
+
+test: $(INSTALLED) data/index
+	$(BIN)/python -m pytest
+
+check: $(INSTALLED) data/index lint
+	$(BIN)/python -m pytest -m "not browser"
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(INSTALLED) data/index
+	$(BIN)/python -m evals.bench
+	$(BIN)/python -m evals.retrieval
+
+calibrate: $(INSTALLED) data/index
+	$(BIN)/python -m agent.calibrate
+
+# torch by itself first: a pinned version takes a CPU build where one is at hand.
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q --disable-pip-version-check "$$(grep ^torch== constraints.txt)"
+	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+data/index: | $(INSTALLED)
+	$(BIN)/python -m corpus.ingest
+
+clean:
+	rm -rf $(VENV) data

@@ -1,0 +1,303 @@
+"""The command line: serve, play, grade, retrieve, export, list, erase, schema. Heavy imports wait until a command needs them."""
+
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+
+import typer
+
+from agent.errors import ConfigurationError, InterviewError
+
+if TYPE_CHECKING:
+    from agent.assembly import Parts
+    from agent.schema import Level, Scenario, Scorecard, Transcript
+    from agent.session import Desk
+    from agent.settings import Settings
+
+app = typer.Typer(
+    help="An interviewer for system design: conducts, follows up and grades.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Corpus = Annotated[Path | None, typer.Option("--corpus", help="Another framework (see corpus/README.md).")]
+LevelName = Annotated[str | None, typer.Option("--level", help="mid, senior or staff.")]
+Model = Annotated[str | None, typer.Option("--model", help='"embedded", or a model at the configured endpoint.')]
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 7860,
+    corpus: Corpus = None,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+) -> None:
+    """Serve the page."""
+    from app import main as serve_page
+
+    serve_page(host=host, port=port, settings=_settings(corpus), open_page=open_page)
+
+
+@app.command()
+def play(
+    scenario: Annotated[str, typer.Option(help='A scenario\'s id, or a title such as "Build a parking app".')],
+    candidate: Annotated[Path, typer.Option(help="Scripted answers: YAML or JSON, section -> list of answers.")],
+    level: LevelName = "senior",
+    minutes: Annotated[float, typer.Option(help="Length of the interview, 15 to 90.")] = 45.0,
+    model: Model = None,
+    seed: Annotated[int, typer.Option(help="Chooses among the interviewer's phrasings.")] = 0,
+    corpus: Corpus = None,
+    as_json: Json = False,
+) -> None:
+    """Conduct a whole interview against scripted answers, on a clock that runs as fast as they are spoken."""
+    from agent.play import play as conduct
+    from agent.play import read_candidate
+    from agent.rendering import report_markdown
+
+    chosen = _level(level) or "senior"
+    answers = read_candidate(candidate)
+    parts = _parts(_settings(corpus, model))
+    problem = asyncio.run(_scenario(parts, scenario))
+    transcript, card = asyncio.run(conduct(parts, problem, chosen, minutes, answers, seed))
+    if as_json:
+        _print_json({"transcript": transcript.model_dump(mode="json"), "scorecard": card.model_dump(mode="json")})
+    else:
+        typer.echo(report_markdown(card, transcript, parts.library))
+
+
+@app.command()
+def grade(
+    files: Annotated[list[Path], typer.Argument(help="Transcripts: our JSON, or a real interview as text or Markdown.")],
+    scenario: Annotated[str | None, typer.Option(help="The problem, if the file does not say.")] = None,
+    level: LevelName = None,
+    model: Model = None,
+    corpus: Corpus = None,
+    as_json: Json = False,
+) -> None:
+    """Grade transcripts: one scorecard a file. A file that cannot be read is an error; the others are still graded."""
+    from agent.importing import Sectioner, read_transcript
+    from agent.rendering import report_markdown
+
+    chosen = _level(level)
+    parts = _parts(_settings(corpus, model))
+    title = asyncio.run(_scenario(parts, scenario)).title if scenario else None
+    sectioner = Sectioner(parts.library, parts.retriever)
+    failed = 0
+    for path in files:
+        try:
+            transcript = read_transcript(path, parts.library, sectioner, scenario=scenario, level=chosen)
+            if title and scenario and transcript.scenario == scenario:
+                transcript = transcript.model_copy(update={"title": title})
+            card = asyncio.run(grade_transcript(parts, transcript))
+        except InterviewError as error:
+            failed += 1
+            if as_json:
+                _print_json({"file": str(path), "error": str(error)})
+            else:
+                typer.echo(f"{path}: {error}", err=True)
+            continue
+        if as_json:
+            _print_json({"file": str(path), **card.model_dump(mode="json")})
+        else:
+            typer.echo(report_markdown(card, transcript, parts.library))
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def retrieve(
+    text: Annotated[str | None, typer.Argument(help="A statement.")] = None,
+    section: Annotated[str | None, typer.Option(help="Only in this section.")] = None,
+    k: Annotated[int, typer.Option("-k", help="How many subsections.", min=1)] = 5,
+    file: Annotated[Path | None, typer.Option(help="One statement a line; prints one JSON list a line.")] = None,
+    corpus: Corpus = None,
+    as_json: Json = False,
+) -> None:
+    """Find the subsections of the framework that a statement is about."""
+    if (text is None) == (file is None):
+        raise InterviewError("Give either a statement or --file with one statement a line.")
+    retriever = _parts(_settings(corpus)).retriever
+    if file is not None:
+        for line in _lines(file):
+            _print_json([hit.model_dump() for hit in retriever.search(line, k, section)])
+        return
+    found = retriever.search(text or "", k, section)
+    if as_json:
+        _print_json([hit.model_dump() for hit in found])
+    else:
+        for hit in found:
+            typer.echo(f"{hit.subsection:>5}  {hit.score:.2f}  {hit.text}")
+
+
+@app.command()
+def export(
+    interview: Annotated[str, typer.Argument(help="The interview's id (see `list`).")],
+    form: Annotated[str, typer.Option("--format", help="json (the transcript), md or html (the report).")] = "json",
+    as_json: Json = False,
+) -> None:
+    """Print a kept interview."""
+    from agent.rendering import report_html, report_markdown, transcript_markdown
+
+    if form not in ("json", "md", "html"):
+        raise InterviewError(f"--format is json, md or html, not {form!r}.")
+    desk = _desk(_settings(None))
+    session = asyncio.run(desk.open(interview))
+    transcript, card, library = session.transcript(), session.scorecard(), desk.context.library
+    if form == "json" or as_json:
+        typer.echo(transcript.model_dump_json(indent=None if as_json else 2))
+    elif card is None:
+        if form == "html":
+            raise InterviewError("This interview is not over, so there is no report yet; --format md prints what was said.")
+        typer.echo(transcript_markdown(transcript, library))
+    else:
+        typer.echo(report_html(card, transcript, library) if form == "html" else report_markdown(card, transcript, library))
+
+
+@app.command("list")
+def list_interviews(as_json: Json = False) -> None:
+    """List the kept interviews, newest first."""
+    desk = _desk(_settings(None))
+    rows = []
+    for session in asyncio.run(desk.mine()):
+        interview = session.interview
+        card = session.scorecard()
+        rows.append(
+            {
+                "id": session.id,
+                "scenario": interview.started.scenario.id,
+                "title": interview.started.scenario.title,
+                "level": interview.started.level,
+                "started": interview.started.at,
+                "section": interview.section.id if interview.section else None,
+                "finished": interview.finished is not None,
+                "score": card.overall.score if card else None,
+            }
+        )
+    if as_json:
+        _print_json(rows)
+    for row in [] if as_json else rows:
+        where = "finished" if row["finished"] else f"in section {row['section']}"
+        typer.echo(f"{row['id']}  {row['title']}  {row['level']}  {where}  {row['score'] if row['score'] is not None else ''}")
+
+
+@app.command()
+def erase(interview: Annotated[str, typer.Argument(help="The interview's id.")], as_json: Json = False) -> None:
+    """Remove a kept interview and everything that was said in it."""
+    desk = _desk(_settings(None))
+    asyncio.run(desk.erase(interview))
+    if as_json:
+        _print_json({"erased": interview})
+    else:
+        typer.echo(f"Erased {interview}.")
+
+
+@app.command()
+def schema(what: Annotated[str, typer.Argument(help="transcript or scorecard.")] = "transcript", as_json: Json = False) -> None:
+    """Print the JSON Schema of a transcript or a scorecard."""
+    from agent.schema import Scorecard, Transcript
+
+    known: dict[str, Any] = {"transcript": Transcript, "scorecard": Scorecard}
+    if what not in known:
+        raise InterviewError(f"There is a schema of transcript and of scorecard, not of {what!r}.")
+    typer.echo(json.dumps(known[what].model_json_schema(mode="validation"), indent=None if as_json else 2))
+
+
+async def grade_transcript(parts: "Parts", transcript: "Transcript") -> "Scorecard":
+    """Grade every section that the candidate spoke in; the others were not reached."""
+    from agent.clock import SystemClock
+    from agent.graph import build_assess
+    from agent.scoring import scorecard
+    from agent.state import AssessState
+
+    graph, context = build_assess(), parts.context(SystemClock())
+    hints: dict[str, int] = {}
+    for turn in transcript.turns:
+        if turn.move is not None and turn.move.kind == "hint" and turn.move.criterion:
+            hints[turn.move.criterion] = hints.get(turn.move.criterion, 0) + 1
+    results = {}
+    for section in parts.library.sections:
+        reached = any(turn.section == section.id and turn.speaker == "candidate" for turn in transcript.turns)
+        if reached or section.id in transcript.sections_reached:
+            state: AssessState = {"transcript": transcript, "section": section.id, "hints": hints}
+            results[section.id] = (await graph.ainvoke(state, context=context))["result"]
+    return scorecard(transcript, results, parts.library, parts.grader.name)
+
+
+# --- what the commands share ------------------------------------------------------------------------------------
+
+
+def _settings(corpus: Path | None, model: str | None = None) -> "Settings":
+    from agent.settings import load_settings
+
+    settings = load_settings()
+    changes: dict[str, Any] = {"corpus": corpus} if corpus else {}
+    if model is not None:
+        changes |= {"model": model, "interviewer_model": None, "grader_model": None}
+    return settings.model_copy(update=changes)
+
+
+def _parts(settings: "Settings") -> "Parts":
+    from agent.assembly import assemble
+
+    parts = assemble(settings)
+    parts.encoder.start()
+    return parts
+
+
+def _desk(settings: "Settings") -> "Desk":
+    from agent.assembly import assemble
+    from agent.store import EventStore
+
+    return assemble(settings).desk(EventStore(settings.database))
+
+
+async def _scenario(parts: "Parts", named: str) -> "Scenario":
+    """A scenario by id; a title with a space in it is a problem of the user's own."""
+    from agent.drafting import draft_scenario
+
+    if named in parts.library.scenarios or " " not in named.strip():
+        return parts.library.scenario(named)
+    return await draft_scenario(parts.drafter, parts.prompts, parts.library, named)
+
+
+def _level(named: str | None) -> "Level | None":
+    if named is not None and named not in ("mid", "senior", "staff"):
+        raise InterviewError(f"The level is mid, senior or staff, not {named!r}.")
+    return cast('Literal["mid", "senior", "staff"] | None', named)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise InterviewError(f"{path} cannot be read: {error}") from None
+
+
+def _print_json(value: object) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False))
+
+
+def _told(run: Callable[[], Any]) -> int:
+    """Run a command; failures of ours are one line on stderr, exit 2 for a wrong configuration and 1 for the rest."""
+    try:
+        run()
+    except InterviewError as error:
+        typer.echo(f"Error: {error}", err=True)
+        return 2 if isinstance(error, ConfigurationError) else 1
+    return 0
+
+
+def main() -> None:
+    """Entry point."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s", stream=sys.stderr)
+    sys.exit(_told(app))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""Scorecard and transcript as HTML: a fragment for the page, and one self-contained document to keep or print.
+
+Whatever was typed or written by a model is escaped by the template engine and stripped of invisible characters, here and only here.
+"""
+
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from agent import wording
+from agent.library import Library
+from agent.schema import Scorecard, Transcript
+from agent.text import clean
+
+HERE = Path(__file__).parent
+
+
+def scorecard_fragment(card: Scorecard, transcript: Transcript | None, library: Library) -> str:
+    """The scorecard for inside a page that holds `report_css()`. Quotes link to `#turn-N` when the transcript has that turn."""
+    return _render("scorecard.html", card=card, transcript=transcript, library=library)
+
+
+def transcript_fragment(transcript: Transcript, library: Library) -> str:
+    """The transcript for inside a page: every turn has the anchor `turn-N`."""
+    return _render("transcript.html", transcript=transcript, library=library)
+
+
+def report_html(card: Scorecard, transcript: Transcript | None, library: Library) -> str:
+    """Scorecard and transcript as one document that asks for nothing from outside."""
+    said = transcript_fragment(transcript, library) if transcript else ""
+    shown = scorecard_fragment(card, transcript, library)
+    return _render("report.html", card=card, transcript=transcript, css=Markup(report_css()), scorecard=Markup(shown), said=Markup(said))
+
+
+@cache
+def report_css() -> str:
+    """The style of both fragments; everything in it is below `.report`."""
+    return (HERE / "report.css").read_text(encoding="utf-8")
+
+
+def _render(name: str, **values: object) -> str:
+    return _environment().get_template(name).render(words=wording, **values)
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_visible,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _visible(value: object) -> object:
+    """Text without characters that reorder or hide other text; the engine escapes it afterwards."""
+    return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value

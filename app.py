@@ -1,0 +1,85 @@
+"""The page's server: `python app.py`, or `build` for a server of your own."""
+
+import asyncio
+import logging
+import os
+import sys
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from agent.assembly import Parts, assemble
+from agent.errors import InterviewError
+from agent.settings import Settings, load_settings
+from agent.store import EventStore
+from page.stubs import no_stubs
+
+log = logging.getLogger(__name__)
+TITLE = "System design interview"
+
+
+def build(settings: Settings, parts: Parts | None = None) -> FastAPI:
+    """The page as an application. `parts` given here are used instead of those that the settings describe.
+
+    Nothing that is said leaves the machine by itself: Gradio's analytics and LangSmith's tracing are off unless the
+    environment asks for them.
+    """
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    os.environ.setdefault("LANGSMITH_TRACING", "false")
+    with no_stubs():
+        import gradio as gr
+    from page.guard import Guard
+    from page.handlers import Handlers, brain_of
+    from page.layout import lay_out, theme
+    from page.routes import routes
+    from page.wiring import wire
+
+    made = parts or assemble(settings)
+    desk = made.desk(EventStore(settings.database))
+    app = FastAPI(title=TITLE, docs_url=None, redoc_url=None, openapi_url=None, lifespan=_warming(made))
+    app.include_router(routes(desk, made))
+    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as blocks:
+        layout = lay_out(made.library, brain_of(made))
+        wire(blocks, layout, Handlers(desk, made, layout))
+    blocks.queue(default_concurrency_limit=None, api_open=False)
+    gr.mount_gradio_app(app, blocks, path="/", theme=theme(), footer_links=[], run_history=False, ssr_mode=False, show_error=False)
+    app.add_middleware(Guard)
+    return app
+
+
+def main(host: str = "127.0.0.1", port: int = 7860) -> None:
+    """Serve the page until the process is stopped."""
+    import uvicorn
+
+    try:
+        app = build(load_settings())
+    except InterviewError as error:
+        sys.exit(str(error))
+    print(f"The interview is at http://{host}:{port}", flush=True)
+    uvicorn.run(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=3)
+
+
+def _warming(parts: Parts):  # type: ignore[no-untyped-def]
+    """A lifespan that loads encoder and index in a thread of its own: the first question needs neither."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        parts.encoder.start()
+        threading.Thread(target=_warm, args=(parts,), name="warm", daemon=True).start()
+        yield
+        await asyncio.sleep(0)
+
+    return lifespan
+
+
+def _warm(parts: Parts) -> None:
+    try:
+        parts.warm()
+    except Exception:  # the first answer meets the same failure and tells the candidate in words
+        log.exception("The index or the encoder could not be prepared.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""The start screen: the problems to choose from, the length and what it gives each section, and interviews to go on with."""
+
+from agent.clock import divide
+from agent.library import GENERAL, Library
+from agent.schema import Scenario
+from agent.session import InterviewSession
+from page.words import escaped
+
+LEVELS = [("Mid", "mid"), ("Senior", "senior"), ("Staff", "staff")]
+MOST_LISTED = 8
+
+
+def welcome(badge: str) -> str:
+    """The first lines."""
+    return (
+        f'<header class="welcome"><div class="welcome-line"><h1>System design interview</h1>{badge}</div>'
+        "<p>Design a system aloud, section by section against the clock. An interviewer asks and follows up; a scorecard quotes you for every point it gives.</p></header>"
+    )
+
+
+def cards(library: Library) -> str:
+    """The scenarios as a group of radio buttons; the last is a problem of the candidate's own."""
+    shown = [scenario for scenario in library.scenarios.values() if scenario.id != GENERAL]
+    options = "".join(_card(scenario, first=number == 0) for number, scenario in enumerate(shown))
+    own = (
+        '<div class="card own-card"><label><input type="radio" name="scenario" value="own" /><span class="card-title">Something else</span>'
+        '<span class="card-brief">Name your own problem; the facts you ask for are then ordinary ones.</span></label>'
+        '<label class="own-label" for="own-title">Build</label>'
+        '<input type="text" id="own-title" maxlength="120" placeholder="a parking app" autocomplete="off" /></div>'
+    )
+    return f'<fieldset class="cards"><legend>What do you want to build?</legend>{options}{own}</fieldset>'
+
+
+def plan(library: Library, minutes: float) -> str:
+    """The minutes that each section gets in an interview of this length."""
+    budget = divide(library.sections, minutes)
+    rows = "".join(
+        f"<li><span class='number'>{section.id}</span><span class='name'>{escaped(section.title)}</span>"
+        f"<span class='value'>{'about ' if section.id in budget.flexible else ''}{budget.planned[section.id] / 60:.1f}</span></li>"
+        for section in library.sections
+    )
+    return f'<p class="plan-head">Minutes per section</p><ol class="plan">{rows}</ol>'
+
+
+async def kept(sessions: list[InterviewSession]) -> str:
+    """Interviews of this browser: unfinished ones to go on with, finished ones with their scorecard."""
+    if not sessions:
+        return ""
+    unfinished = [await _unfinished(one) for one in sessions if not one.interview.finished][:MOST_LISTED]
+    finished = [_finished(one) for one in sessions if one.interview.finished][:MOST_LISTED]
+    parts = []
+    if unfinished:
+        parts.append(f"<h2>Go on</h2><ul>{''.join(unfinished)}</ul>")
+    if finished:
+        parts.append(f"<h2>Your scorecards</h2><ul>{''.join(finished)}</ul>")
+    return f'<section class="kept" aria-label="Your interviews">{"".join(parts)}</section>'
+
+
+def _card(scenario: Scenario, first: bool) -> str:
+    checked = " checked" if first else ""
+    return (
+        f'<label class="card"><input type="radio" name="scenario" value="{escaped(scenario.id)}"{checked} /><span class="card-title">{escaped(scenario.title)}</span>'
+        f'<span class="card-brief">{escaped(first_sentence(scenario.brief))}</span><span class="card-hard">{escaped(scenario.challenge)}</span></label>'
+    )
+
+
+def first_sentence(text: str) -> str:
+    """A text up to its first full stop."""
+    head, stop, _ = text.strip().partition(". ")
+    return head + "." if stop else head
+
+
+async def _unfinished(session: InterviewSession) -> str:
+    interview = session.interview
+    left = max(0.0, interview.budget.total - await session.elapsed())
+    where = f"Continue at section {interview.section.id}" if interview.section else "Begin"
+    minutes = "less than a minute" if left < 60 else "1 minute" if left < 120 else f"{int(left // 60)} minutes"
+    return _link(session, f"{where}, {minutes} left")
+
+
+def _finished(session: InterviewSession) -> str:
+    scores = [result.score for result in session.interview.results.values() if result.score is not None]
+    count = f"{len(scores)} section{'' if len(scores) == 1 else 's'} graded" if scores else "nothing graded yet"
+    return _link(session, f"Open the scorecard, {count}")
+
+
+def _link(session: InterviewSession, words: str) -> str:
+    started = session.interview.started
+    return (
+        f'<li><a href="?interview={escaped(session.id)}"><span class="kept-title">{escaped(started.scenario.title)}, {started.level}</span>'
+        f'<span class="kept-words">{escaped(words)}</span></a></li>'
+    )

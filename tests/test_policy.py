@@ -1,0 +1,159 @@
+"""What comes next is decided by a table of rules, not by a model."""
+
+from dataclasses import replace
+
+import pytest
+
+from agent import policy
+from agent.clock import divide
+from agent.events import Answered, Asked, Intent, Observed, SectionOpened, Started
+from agent.library import Library
+from agent.schema import Level, Move
+from agent.state import Interview, begin, fold
+
+ASK = Move(kind="ask")
+
+
+def interview(
+    library: Library, section: str = "6", level: Level = "senior", opened: float = 0.0, scenario: str = "team-chat", seed: int = 0
+) -> Interview:
+    """An interview in which `section` was just opened and one answer was given."""
+    ids = tuple(s.id for s in library.sections)
+    started = Started(scenario=library.scenario(scenario), level=level, minutes=45, sections=ids, model="embedded", grader="embedded", seed=seed)
+    made = begin(started, divide(library.sections, 45))
+    for name in ids[: ids.index(section) + 1]:
+        made = fold(made, [SectionOpened(section=name, seconds=300, elapsed=opened)])
+    return fold(
+        made, [Asked(section=section, text="How?", move=ASK, elapsed=opened), Answered(section=section, text="So.", message="m", elapsed=opened)]
+    )
+
+
+def seen(made: Interview, intent: Intent = "answer", coverage: dict[str, float] | None = None, **more: object) -> Interview:
+    section = made.section
+    assert section
+    return fold(made, [Observed(section=section.id, intent=intent, coverage=coverage or {}, **more)])  # type: ignore[arg-type]
+
+
+def move(made: Interview, library: Library, elapsed: float = 30.0) -> Move:
+    return policy.decide(made, library.rubrics, elapsed)
+
+
+def test_the_interview_opens_with_the_first_section(library: Library) -> None:
+    started = interview(library).started
+    assert move(begin(started, divide(library.sections, 45)), library).kind == "ask"
+
+
+@pytest.mark.parametrize(
+    ("intent", "kind"), [("end", "wrap_up"), ("pause", "pause"), ("repeat", "repeat"), ("done", "next_section"), ("hint", "hint"), ("stuck", "hint")]
+)
+def test_the_candidate_may_say_what_comes_next(library: Library, intent: Intent, kind: str) -> None:
+    assert move(seen(interview(library), intent), library).kind == kind
+
+
+def test_a_question_is_answered_with_the_facts_it_asks_for(library: Library) -> None:
+    chosen = move(seen(interview(library), "clarify", facts=("a", "b")), library)
+    assert (chosen.kind, chosen.facts) == ("clarify", ("a", "b"))
+
+
+def test_a_question_inside_an_answer_is_answered_before_the_follow_up(library: Library) -> None:
+    chosen = move(seen(interview(library), "answer", facts=("a",)), library)
+    assert (chosen.kind, chosen.facts) == ("follow_up", ("a",))
+
+
+def test_a_follow_up_aims_at_the_heaviest_open_criterion_that_the_level_expects(library: Library) -> None:
+    chosen = move(seen(interview(library, level="mid")), library)
+    criterion = library.criteria[chosen.criterion or ""]
+    assert chosen.kind == "follow_up"
+    assert (criterion.tier, criterion.weight) == ("mid", 3)
+
+
+def test_what_was_shown_is_not_asked_about(library: Library) -> None:
+    first = move(seen(interview(library)), library).criterion
+    assert first
+    assert move(seen(interview(library), coverage={first: 0.9}), library).criterion != first
+
+
+def test_nearness_to_what_was_just_said_decides_between_equals(library: Library) -> None:
+    equals = [c.id for c in library.rubrics["6"].criteria if (c.tier, c.weight) == ("mid", 3)]
+    for name in equals:
+        assert move(seen(interview(library), relevance={name: 0.9}), library).criterion == name
+
+
+def test_a_criterion_is_left_alone_after_two_follow_ups(library: Library) -> None:
+    made = seen(interview(library))
+    first = move(made, library)
+    for _ in range(2):
+        made = fold(made, [Asked(section="6", text="?", move=first)])
+    assert move(seen(made), library).criterion != first.criterion
+
+
+def test_the_section_ends_when_enough_is_known(library: Library) -> None:
+    everything = {c.id: 0.9 for c in library.rubrics["6"].criteria}
+    chosen = move(seen(interview(library), coverage=everything), library)
+    assert (chosen.kind, chosen.reason) == ("next_section", "enough is known")
+
+
+def test_three_quarters_of_the_time_bring_a_nudge_once(library: Library) -> None:
+    made = seen(interview(library, scenario="url-shortener"))
+    assert not move(made, library, 200).nudge
+    assert move(made, library, 230).nudge
+    nudged = fold(made, [Asked(section="6", text="?", move=Move(kind="follow_up", nudge=True))])
+    assert not move(seen(nudged), library, 240).nudge
+
+
+def test_the_time_of_a_section_hands_over_whatever_was_said(library: Library) -> None:
+    for intent in ("answer", "clarify", "hint", "repeat", "stuck"):
+        assert move(seen(interview(library), intent), library, 301).kind == "next_section"
+
+
+def test_the_time_of_the_interview_ends_it(library: Library) -> None:
+    chosen = move(seen(interview(library)), library, 45 * 60)
+    assert (chosen.kind, chosen.reason) == ("wrap_up", "the time is over")
+
+
+def test_a_section_is_not_opened_with_no_time_left(library: Library) -> None:
+    assert move(seen(interview(library), "done"), library, 45 * 60 - 10).kind == "wrap_up"
+
+
+def test_the_last_section_ends_the_interview(library: Library) -> None:
+    assert move(seen(interview(library, "9"), "done"), library).kind == "wrap_up"
+
+
+def test_hints_climb_the_ladder_and_end(library: Library) -> None:
+    made = seen(interview(library), "hint")
+    steps = []
+    for _ in range(3):
+        chosen = move(made, library)
+        steps.append((chosen.criterion, chosen.hint))
+        made = seen(fold(made, [Asked(section="6", text="h", move=chosen)]), "hint")
+    assert [hint for _, hint in steps] == [0, 1, 2]
+    assert len({criterion for criterion, _ in steps}) == 1
+    assert move(made, library).criterion != steps[0][0]
+
+
+def test_three_empty_answers_in_a_row_close_the_section(library: Library) -> None:
+    made = interview(library)
+    for _ in range(3):
+        made = seen(fold(made, [Answered(section="6", text="no idea", message=str(made.events))]), "stuck")
+    assert move(made, library).kind == "next_section"
+
+
+def test_the_constraint_change_comes_once_when_a_design_stands_and_time_is_left(library: Library) -> None:
+    made = seen(interview(library))
+    assert library.scenario("team-chat").changes[0].section == "6"
+    assert move(made, library, 60).kind == "follow_up"
+    changed = move(made, library, 150)
+    assert (changed.kind, changed.change) == ("curveball", library.scenario("team-chat").changes[0].id)
+    assert move(made, library, 280).kind == "follow_up"
+    after = seen(fold(made, [Asked(section="6", text="!", move=changed)]))
+    assert move(after, library, 160).kind == "follow_up"
+
+
+def test_the_same_view_gives_the_same_move(library: Library) -> None:
+    made = seen(interview(library), relevance={"store-fits-access": 0.3})
+    assert move(made, library) == move(replace(made), library)
+
+
+def test_phrases_are_chosen_alike_on_every_machine() -> None:
+    assert policy.choose("abcdef", 7, "nudge", 3) == policy.choose("abcdef", 7, "nudge", 3)
+    assert len({policy.choose("abcdef", seed) for seed in range(40)}) > 3

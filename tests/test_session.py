@@ -1,0 +1,292 @@
+"""An interview from start to scorecard, on a manual clock, over a real event log."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from agent.assembly import Parts
+from agent.clock import ManualClock
+from agent.errors import Conflict, InterviewError, NotFound
+from agent.schema import Turn
+from agent.session import Desk, InterviewSession, ScorecardReady, Token, TurnAdded, Update
+
+MakeDesk = Callable[..., Desk]
+ANSWER = "We keep the messages partitioned by conversation id, because every read asks for one conversation, newest first."
+
+
+async def heard(updates: AsyncIterator[Update]) -> list[Update]:
+    return [update async for update in updates]
+
+
+async def started(desk: Desk, parts: Parts, **more: object) -> InterviewSession:
+    session = await desk.start(parts.library.scenario("team-chat"), "senior", 45, owner="me", seed=1, **more)  # type: ignore[arg-type]
+    await heard(session.go_on())
+    return session
+
+
+def last(session: InterviewSession) -> Turn:
+    return session.interview.turns[-1]
+
+
+async def test_all_ten_sections_are_conducted_in_order_and_graded(make_desk: MakeDesk, parts: Parts, clock: ManualClock) -> None:
+    desk = make_desk(parts)
+    session = await started(desk, parts)
+    while not session.interview.finished:
+        clock.advance(40)
+        await heard(session.reply(ANSWER))
+        clock.advance(10)
+        await heard(session.click("done"))
+    updates = await heard(session.grade())
+    assert [state.id for state in session.interview.sections.values()] == [str(n) for n in range(10)]
+    assert isinstance(updates[-1], ScorecardReady)
+    card = updates[-1].card
+    assert [row.status for row in card.sections] == ["graded"] * 10
+    assert session.interview.finished.reason == "complete"
+
+
+async def test_the_words_are_streamed_before_the_turn_is_kept(make_desk: MakeDesk, parts: Parts) -> None:
+    session = await make_desk(parts).start(parts.library.scenario("team-chat"), "senior", 45)
+    updates = await heard(session.go_on())
+    spoken = "".join(update.text for update in updates if isinstance(update, Token))
+    assert isinstance(updates[-1], TurnAdded)
+    assert updates[-1].turn.text == spoken
+
+
+async def test_an_answer_is_kept_before_anything_else_happens(make_desk: MakeDesk, parts: Parts) -> None:
+    desk = make_desk(parts)
+    session = await started(desk, parts)
+    updates = session.reply(ANSWER, "m1")
+    first = await anext(updates)
+    again = await desk.open(session.id, "me")
+    assert isinstance(first, TurnAdded)
+    assert last(again).text == ANSWER
+    await updates.aclose()  # type: ignore[attr-defined]
+
+
+async def test_a_crash_in_mid_turn_loses_nothing_and_the_question_is_asked_on_return(make_desk: MakeDesk, parts: Parts) -> None:
+    desk = make_desk(parts)
+    session = await started(desk, parts)
+    updates = session.reply(ANSWER, "m1")
+    await anext(updates)
+    await updates.aclose()  # type: ignore[attr-defined]
+    after = await make_desk(parts).open(session.id, "me")
+    assert (last(after).speaker, last(after).text) == ("candidate", ANSWER)
+    await heard(after.go_on())
+    assert last(after).speaker == "interviewer"
+    assert await heard(after.go_on()) == []
+
+
+async def test_the_same_message_counts_once(make_desk: MakeDesk, parts: Parts) -> None:
+    desk = make_desk(parts)
+    session = await started(desk, parts)
+    await heard(session.reply(ANSWER, "m1"))
+    with pytest.raises(Conflict, match="already received"):
+        await heard(session.reply(ANSWER, "m1"))
+    assert [turn.text for turn in session.interview.turns].count(ANSWER) == 1
+
+
+async def test_two_servers_cannot_apply_two_answers_to_one_question(make_desk: MakeDesk, parts: Parts) -> None:
+    one = await started(make_desk(parts), parts)
+    other = await make_desk(parts).open(one.id, "me")
+    results = await asyncio.gather(heard(one.reply("First. " + ANSWER)), heard(other.reply("Second. " + ANSWER)), return_exceptions=True)
+    kept = [event for event in one.desk.store.events(one.id) if event.kind == "answered"]
+    failed = [result for result in results if isinstance(result, Conflict)]
+    assert len(kept) + len(failed) >= 2
+    assert len(kept) == 2 - sum("went on elsewhere" in str(error) for error in failed if len(kept) == 1)
+
+
+async def test_a_stranger_does_not_find_the_interview(make_desk: MakeDesk, parts: Parts) -> None:
+    desk = make_desk(parts)
+    session = await started(desk, parts)
+    with pytest.raises(NotFound):
+        await desk.open(session.id, "somebody else")
+    assert [mine.id for mine in await desk.mine("me")] == [session.id]
+    assert await desk.mine("somebody else") == []
+
+
+async def test_an_erased_interview_is_gone(make_desk: MakeDesk, parts: Parts) -> None:
+    desk = make_desk(parts)
+    session = await started(desk, parts)
+    with pytest.raises(NotFound):
+        await desk.erase(session.id, "somebody else")
+    await desk.erase(session.id, "me")
+    with pytest.raises(NotFound):
+        await desk.open(session.id, "me")
+
+
+@pytest.mark.parametrize("text", ["", "   ", "\u200b\u200d", "\x00\x07"])
+async def test_a_message_without_words_is_refused_and_changes_nothing(make_desk: MakeDesk, parts: Parts, text: str) -> None:
+    session = await started(make_desk(parts), parts)
+    before = session.interview.events
+    with pytest.raises(InterviewError, match="nothing in that message"):
+        await heard(session.reply(text))
+    assert session.interview.events == before
+
+
+async def test_a_very_long_answer_is_refused_in_words(make_desk: MakeDesk, parts: Parts) -> None:
+    session = await started(make_desk(parts), parts)
+    with pytest.raises(InterviewError, match="20,000"):
+        await heard(session.reply("word " * 5000))
+
+
+@pytest.mark.parametrize("minutes", [0, 14, 91])
+async def test_a_length_outside_the_limits_is_refused(make_desk: MakeDesk, parts: Parts, minutes: float) -> None:
+    with pytest.raises(InterviewError, match="15 to 90"):
+        await make_desk(parts).start(parts.library.scenario("team-chat"), "senior", minutes)
+
+
+# --- time -------------------------------------------------------------------------------------------------------
+
+
+async def test_a_pause_consumes_no_time(make_desk: MakeDesk, parts: Parts, clock: ManualClock) -> None:
+    session = await started(make_desk(parts), parts)
+    clock.advance(30)
+    await session.pause()
+    clock.advance(600)
+    assert await session.elapsed() == 30
+    await session.resume()
+    clock.advance(5)
+    assert await session.elapsed() == 35
+
+
+async def test_an_answer_resumes_a_paused_interview(make_desk: MakeDesk, parts: Parts, clock: ManualClock) -> None:
+    session = await started(make_desk(parts), parts)
+    await heard(session.reply("Can we pause for a moment please?"))
+    assert session.interview.paused
+    clock.advance(600)
+    await heard(session.reply(ANSWER))
+    assert not session.interview.paused
+    assert await session.elapsed() == 0
+
+
+async def test_a_closed_page_consumes_no_time(make_desk: MakeDesk, parts: Parts, clock: ManualClock) -> None:
+    session = await started(make_desk(parts, grace=90), parts)
+    clock.advance(20)
+    await session.leave()
+    clock.advance(5000)
+    assert await session.elapsed() == 20
+    await session.attend()
+    clock.advance(7)
+    assert await session.elapsed() == 27
+
+
+async def test_a_page_that_vanished_without_a_word_stops_the_clock_at_its_last_sign_of_life(
+    make_desk: MakeDesk, parts: Parts, clock: ManualClock
+) -> None:
+    session = await started(make_desk(parts, grace=90), parts)
+    clock.advance(30)
+    await session.attend()
+    clock.advance(5000)
+    assert await session.elapsed() == 30
+
+
+async def test_a_hidden_tab_that_reports_once_a_minute_keeps_the_clock_running(make_desk: MakeDesk, parts: Parts, clock: ManualClock) -> None:
+    session = await started(make_desk(parts, grace=90), parts)
+    for _ in range(3):
+        clock.advance(60)
+        await session.attend()
+    assert await session.elapsed() == 180
+
+
+async def test_a_crashed_server_consumes_no_time(make_desk: MakeDesk, parts: Parts, clock: ManualClock) -> None:
+    session = await started(make_desk(parts, grace=90), parts)
+    clock.advance(30)
+    await session.attend()
+    clock.advance(20)
+    after = await make_desk(parts, grace=90).open(session.id, "me")
+    assert await after.elapsed() == 30
+    assert after.interview.turns == session.interview.turns
+    assert after.interview.section == session.interview.section
+
+
+async def test_an_open_page_is_told_once_how_much_time_is_left(make_desk: MakeDesk, parts: Parts, clock: ManualClock) -> None:
+    session = await started(make_desk(parts), parts)
+    await heard(session.click("done"))
+    clock.advance(0.75 * 300)
+    told = await heard(session.tick())
+    assert [update.turn.move.kind for update in told if isinstance(update, TurnAdded) and update.turn.move] == ["nudge"]
+    assert "left" in last(session).text
+    assert await heard(session.tick()) == []
+
+
+async def test_a_section_whose_time_is_over_is_handed_over_at_the_next_utterance(make_desk: MakeDesk, parts: Parts, clock: ManualClock) -> None:
+    session = await started(make_desk(parts), parts)
+    clock.advance(61)
+    assert session.interview.section and session.interview.section.id == "0"
+    await heard(session.reply(ANSWER))
+    assert session.interview.section.id == "1"
+
+
+async def test_what_was_not_reached_is_not_reached(make_desk: MakeDesk, parts: Parts, clock: ManualClock) -> None:
+    session = await started(make_desk(parts), parts)
+    await heard(session.click("done"))
+    clock.advance(45 * 60)
+    await heard(session.reply(ANSWER))
+    assert session.interview.finished and session.interview.finished.reason == "time"
+    await heard(session.grade())
+    card = session.scorecard()
+    assert card is not None
+    assert [row.status for row in card.sections] == ["graded"] * 2 + ["not_reached"] * 8
+    assert card.level_signal == "insufficient"
+
+
+async def test_after_the_end_nothing_more_is_taken(make_desk: MakeDesk, parts: Parts) -> None:
+    session = await started(make_desk(parts), parts)
+    await heard(session.click("end"))
+    with pytest.raises(Conflict, match="over"):
+        await heard(session.reply(ANSWER))
+
+
+# --- facts, hints, practice -------------------------------------------------------------------------------------
+
+
+async def test_a_fact_is_told_in_the_same_words_however_it_is_asked_for(make_desk: MakeDesk, parts: Parts) -> None:
+    fact = parts.library.scenario("team-chat").facts[0]
+    session = await started(make_desk(parts), parts)
+    for ask in fact.asks[:3]:
+        await heard(session.reply(ask if ask.endswith("?") else f"{ask}?"))
+        assert fact.answer in last(session).text
+    assert session.interview.facts_told.count(fact.id) == 1
+
+
+async def test_what_no_fact_answers_is_to_be_assumed(make_desk: MakeDesk, parts: Parts) -> None:
+    session = await started(make_desk(parts), parts)
+    await heard(session.reply("Which colour does the chief executive's bicycle have?"))
+    move = last(session).move
+    assert move and move.asked_unknown and not move.facts
+    assert "assum" in last(session).text.lower()
+
+
+async def test_a_follow_up_records_the_passages_it_rests_on(make_desk: MakeDesk, parts: Parts) -> None:
+    session = await started(make_desk(parts), parts)
+    await heard(session.reply(ANSWER))
+    turn = last(session)
+    assert turn.move and turn.move.kind == "follow_up"
+    assert turn.passages and set(turn.passages) <= set(parts.library.criteria[turn.move.criterion or ""].references)
+
+
+async def test_a_hint_is_counted_against_its_criterion_only(make_desk: MakeDesk, parts: Parts) -> None:
+    session = await started(make_desk(parts), parts)
+    await heard(session.click("hint"))
+    move = last(session).move
+    assert move and move.criterion and move.hint == 0
+    assert parts.library.criteria[move.criterion].hints[0] in last(session).text
+    assert session.interview.hints_for(move.criterion) == 1
+
+
+async def test_a_practice_of_two_sections_conducts_just_those(make_desk: MakeDesk, parts: Parts) -> None:
+    session = await started(make_desk(parts), parts, sections=("5", "8"))
+    await heard(session.click("done"))
+    await heard(session.click("done"))
+    await heard(session.grade())
+    card = session.scorecard()
+    assert card is not None
+    assert [row.id for row in card.sections] == ["5", "8"]
+
+
+async def test_a_repeat_asks_the_same_again(make_desk: MakeDesk, parts: Parts) -> None:
+    session = await started(make_desk(parts), parts)
+    question = last(session).text
+    await heard(session.reply("Could you repeat the question?"))
+    assert question in last(session).text
