@@ -1,12 +1,11 @@
 """The page's server: `python app.py`, or `build` for a server of your own."""
 
-import asyncio
 import logging
 import os
 import sys
 import threading
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import FastAPI
 
@@ -18,6 +17,7 @@ from page.stubs import no_stubs
 
 log = logging.getLogger(__name__)
 TITLE = "System design interview"
+WARM_AFTER = 1.5  # seconds after the server listens
 
 
 def build(settings: Settings, parts: Parts | None = None) -> FastAPI:
@@ -61,20 +61,25 @@ def main(host: str = "127.0.0.1", port: int = 7860) -> None:
     uvicorn.run(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=3)
 
 
-def _warming(parts: Parts):  # type: ignore[no-untyped-def]
-    """A lifespan that loads encoder and index in a thread of its own: the first question needs neither."""
+def _warming(parts: Parts) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """A lifespan that loads encoder and index in a thread of its own: the first question needs neither.
+
+    It waits a moment, because importing torch would hold up the first page.
+    """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        parts.encoder.start()
-        threading.Thread(target=_warm, args=(parts,), name="warm", daemon=True).start()
+        timer = threading.Timer(WARM_AFTER, _warm, [parts])
+        timer.daemon = True
+        timer.start()
         yield
-        await asyncio.sleep(0)
+        timer.cancel()
 
     return lifespan
 
 
 def _warm(parts: Parts) -> None:
+    parts.encoder.start()
     try:
         parts.warm()
     except Exception:  # the first answer meets the same failure and tells the candidate in words

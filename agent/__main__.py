@@ -87,6 +87,7 @@ def grade(
     chosen = _level(level)
     parts = _parts(_settings(corpus, model))
     title = asyncio.run(_scenario(parts, scenario)).title if scenario else None
+    parts.warm()
     sectioner = Sectioner(parts.library, parts.retriever)
     failed = 0
     for path in files:
@@ -245,9 +246,7 @@ def _settings(corpus: Path | None, model: str | None = None) -> "Settings":
 def _parts(settings: "Settings") -> "Parts":
     from agent.assembly import assemble
 
-    parts = assemble(settings)
-    parts.encoder.start()
-    return parts
+    return assemble(settings)
 
 
 def _desk(settings: "Settings") -> "Desk":

@@ -1,251 +1,117 @@
-"""Reads who said what from the text of a real interview, whatever the note-taker or the recorder made of the speakers' names.
+"""Reads who said what from a labelled text, and who of them is the candidate."""
 
-Understood are labels before the words ("Candidate: ...", "**Bob:** ...", "[00:12:31] I: ...", "INTERVIEWER - ..."), labels on a
-line of their own with a time (Zoom, Otter, Teams), and subtitles (WebVTT, SRT). A text without labels is an essay.
-"""
-
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from agent.errors import UnreadableTranscript
+from agent.lines import CANDIDATE, EITHER, INTERVIEWER, SURE, Label, Line, heading, label, reflowed, time_alone
 from agent.schema import Speaker
 from agent.sectioning import Utterance
-from agent.text import clean, words
+from agent.text import words
 
-_STAMP = r"[\[(]?\b(?:\d{1,2}:)?\d{1,3}:\d{2}(?:[.,]\d{1,3})?\b(?:\s?[ap]\.?m\b\.?)?[\])]?"
-_NAME = r"[^\W\d_][\w.'\u2019]*(?:[ \t]+[\w.'\u2019]+){0,3}?"
-_LABEL = re.compile(
-    rf"^(?P<bullet>[-*+]\s+)?[>#\s]*(?P<before>{_STAMP})?[\s*_\u2013-]*[\[<]?(?:From\s+)?(?P<name>{_NAME})(?:\s+to\s+Everyone)?[\]>]?"
-    rf"\s*(?:[\[(](?P<role>[A-Za-z ]{{1,30}})[\])])?[*_\s,]*(?P<after>{_STAMP})?[*_]*\s*(?P<mark>:|\s[-\u2013\u2014]+(?=\s|$)|$)[*_\s]*(?P<text>.*)$",
-    re.IGNORECASE,
-)
-_INLINE = re.compile(rf"^(?P<name>{_NAME})\s+(?P<after>{_STAMP})\s+(?P<text>\S.*)$", re.IGNORECASE)
-_ALONE = re.compile(rf"^[\s*_-]*(?P<stamp>{_STAMP})[\s*_-]*$", re.IGNORECASE)
-_CUE = re.compile(r"^\s*(?P<start>(?:\d+:)?\d{1,2}:\d{1,2}[.,]\d{1,3})\s*-->")
-_VOICE = re.compile(r"^<v(?:\.\S+)?\s+(?P<name>[^>]+)>(?P<text>.*?)(?:</v>)?$")
-_TAG = re.compile(r"</?[a-z][^>]*>")
-_HEADING = re.compile(r"^\s{0,3}(?:#{1,6}\s+(?P<hash>.+?)\s*#*|[-=*]{2,}\s*(?P<rule>[^-=*\s].*?)\s*[-=*]{2,}|\[(?P<square>[^\]\d][^\]]*)\])\s*$")
-_ITEM = re.compile(r"^\s*(?:[-*+\u2022]|\d+[.)]|\|)\s|^\s*\|")
-
-_INTERVIEWER = frozenset("interviewer interviewers int i q question host moderator panel panelist recruiter examiner assistant ai bot chatgpt".split())
-_CANDIDATE = frozenset("candidate cand c a answer interviewee applicant respondent r user".split())
-_SURE = frozenset("interviewer interviewers candidate interviewee applicant respondent speaker".split())  # a label even if it occurs once
-_PAIRS = ({"i", "c"}, {"q", "a"}, {"i", "r"}, {"question", "answer"}, {"assistant", "user"}, {"ai", "user"}, {"me", "you"}, {"int", "cand"})
-# Words before a colon in notes and essays that are nobody's name.
-_NOT_NAMES = frozenset(
-    """note notes example examples pros cons pro con option options step steps answer question read reads write writes storage database cache latency
-    throughput availability api get post put delete client server flow path problem solution summary conclusion requirements functional
-    nonfunctional assumptions scale cost risks risk why what how where when result total todo http https first second third finally also""".split()
-)
-_META = re.compile(
-    r"^\s*(?:[-*#>]\s*)*\**(?P<key>scenario|problem|title|topic|level|date|time|duration|length|role|position|participants|attendees|company|interview|"
-    r"recorded|recording|transcript|transcribed by|meeting|source)\**\s*:\s*\**\s*(?P<value>.{0,120})$",
-    re.IGNORECASE,
-)
-HEADER = 15  # lines at the top that may hold "Level: senior" and the like
-WALL_CLOCK = 7200.0  # seconds: a first time later than this is the time of day
+WALL_CLOCK = 7200.0  # seconds: a first time later than this is the time of day, and is counted from there
+OFTEN = 2  # how often a bare name must stand before a colon to be a speaker's
+_PAIRS = [set(pair.split()) for pair in ("i c", "q a", "i r", "i a", "question answer", "assistant user", "ai user", "me you", "int cand")]
+Naming = Callable[[str], str | None]
 
 
 @dataclass
 class Said:
-    """Lines under one label, while a file is read."""
+    """The lines under one label, while a file is read."""
 
-    label: str
+    label: Label
     line: int
     at: float | None
     section: str | None
-    lines: list[str] = field(default_factory=list)
+    lines: list[str]
 
 
-@dataclass(frozen=True)
-class Label:
-    """A line that may begin somebody's words."""
-
-    name: str
-    at: float | None
-    text: str
-    sure: bool  # a role, or a name with a time: a label even if it occurs once
-    own_line: bool
-
-
-def header(lines: Sequence[str]) -> dict[str, str]:
-    """What the first lines say about the interview: "level" -> "senior", in lower-case keys."""
-    found = [match for line in lines[:HEADER] if (match := _META.match(line))]
-    return {match["key"].lower(): match["value"].strip(" *") for match in reversed(found)}
-
-
-def is_header(line: str, number: int) -> bool:
-    """Whether a line (counted from 0) is about the interview and not part of it."""
-    return number < HEADER and _META.match(line) is not None
-
-
-def heading(line: str) -> str | None:
-    """The text of a Markdown heading, or of a line such as "--- Data storage ---" or "[Data storage]"; None for others."""
-    match = _HEADING.match(line)
-    return None if match is None else match["hash"] or match["rule"] or match["square"]
-
-
-def read_dialogue(name: str, lines: Sequence[str], named: Callable[[str], str | None]) -> list[Utterance] | None:
+def read_dialogue(name: str, lines: Sequence[Line], named: Naming, subtitles: bool = False) -> list[Utterance] | None:
     """What was said in a labelled text; None if it has no labels. `named` tells which section a heading names.
 
-    Raises UnreadableTranscript when there are labels but nobody is the candidate. `name` is the file, for the message.
+    Text before the first label is nobody's. In subtitles the cues of one speaker in a row are one utterance. Raises
+    UnreadableTranscript when there are labels but nobody can be the candidate; `name` is the file, for the message.
     """
-    lines = _uncued(lines)
-    labels = _accepted([None if is_header(line, i) else _label(line) for i, line in enumerate(lines)], lines)
+    labels = _speakers(lines, [label(line.text) for line in lines])
+    spoken = [one for one in _gathered(lines, labels, named, subtitles) if any(line.strip() for line in one.lines)]
     if not any(labels):
         return None
-    spoken = [one for one in _gathered(lines, labels, named) if one.lines]
     roles = _roles(spoken)
     if "candidate" not in roles.values():
-        first = spoken[0].line if spoken else 1
-        found = ", ".join(sorted({one.label for one in spoken})) or "labels without words"
-        raise UnreadableTranscript(
-            f"{name}: line {first}: nobody is the candidate; the speakers are {found}. Label the candidate's turns 'Candidate:' and the others 'Interviewer:'."
-        )
-    offset = next((one.at for one in spoken if one.at is not None), 0.0)
-    offset = offset if offset > WALL_CLOCK else 0.0
-    return [
-        Utterance(roles[_key(one.label)], reflowed(one.lines), None if one.at is None else max(0.0, one.at - offset), one.section) for one in spoken
-    ]
+        found = ", ".join(sorted({one.label.name for one in spoken})) or "labels without words"
+        at = spoken[0].line if spoken else lines[0].number
+        advice = "Label the candidate's turns 'Candidate:' and the others 'Interviewer:'."
+        raise UnreadableTranscript(f"{name}: line {at}: nobody is the candidate; the speakers are: {found}. {advice}")
+    first = next((one.at for one in spoken if one.at is not None), 0.0)
+    start = first if first > WALL_CLOCK else 0.0
+    return [Utterance(roles[one.label.key], reflowed(one.lines), None if one.at is None else max(0.0, one.at - start), one.section) for one in spoken]
 
 
-def reflowed(lines: Sequence[str]) -> str:
-    """Lines as one text: a line goes on the one before, unless it is an item or follows an empty line."""
-    text = ""
-    for line in (clean(line) if not line.startswith((" ", "\t")) else line.rstrip() for line in lines):
-        if not line.strip():
-            text = f"{text.rstrip()}\n\n" if text else ""
-        elif _ITEM.match(line) or not text or text.endswith("\n"):
-            text = f"{text.rstrip(' ')}\n{line.strip()}" if text and not text.endswith("\n") else text + line.strip()
-        else:
-            text = f"{text} {line.strip()}"
-    return clean(text)
+def _speakers(lines: Sequence[Line], found: Sequence[Label | None]) -> list[Label | None]:
+    """The labels that are speakers. Roles and names with times are; a bare name is when a dialogue is made of such names."""
+    counts = Counter(one.key for one in found if one)
+    stated = {one.key for one in found if one and one.sure} | {key for pair in _PAIRS if pair <= set(counts) for key in pair}
+    if stated:
+        stated |= set(counts) & (EITHER | {word for word in INTERVIEWER | CANDIDATE if len(word) > 1})
+    hints = {one.key: one.role for one in found if one and one.role}
+    if {"interviewer", "candidate"} <= {_stated(key, hints.get(key, ""), stated) for key in stated}:
+        return [one if one and one.key in stated else None for one in found]
+    starts = [one for line, before, one in zip(lines, [Line(0, ""), *lines], found, strict=False) if _begins(line, before)]
+    throughout = len(counts) > 1 and sum(one is not None for one in starts) >= 0.8 * len(starts)
+    names = {key for key, count in counts.items() if count >= OFTEN or throughout}
+    if stated or (len(names) > 1 and starts and starts[0] is not None):
+        stated |= names
+    return [one if one and one.key in stated else None for one in found]
 
 
-def seconds(stamp: str) -> float:
-    """ "00:12:31", "12:31" (minutes and seconds) or "2:05:10 PM" in seconds."""
-    figures = [float(part.replace(",", ".")) for part in re.findall(r"\d+(?:[.,]\d+)?", stamp)]
-    half = re.search(r"([ap])\.?m", stamp, re.IGNORECASE)
-    if half and len(figures) == 2:
-        figures.append(0.0)
-    total = 0.0
-    for figure in figures:
-        total = total * 60 + figure
-    if half:
-        total = total % 43200 + (43200 if half[1].lower() == "p" else 0)
-    return total
+def _begins(line: Line, before: Line) -> bool:
+    """Whether a paragraph of somebody's words begins here."""
+    gap = not before.text.strip() or time_alone(before.text) is not None
+    return gap and bool(line.text.strip()) and heading(line.text) is None and time_alone(line.text) is None
 
 
-def _uncued(lines: Sequence[str]) -> list[str]:
-    """Subtitles as plain labelled lines: a cue's time stands on a line of its own, numbers and notes are gone."""
-    if not any(_CUE.match(line) for line in lines):
-        return list(lines)
-    plain: list[str] = []
-    for i, line in enumerate(lines):
-        cue, following = _CUE.match(line), lines[i + 1] if i + 1 < len(lines) else ""
-        if cue:
-            plain.append(cue["start"].replace(",", "."))
-        elif line.startswith(("WEBVTT", "NOTE", "STYLE", "REGION")) or (_CUE.match(following) and not line.strip().startswith("<")):
-            plain.append("")  # the line stays, empty, so that line numbers are the file's
-        else:
-            voice = _VOICE.match(line.strip())
-            plain.append(_TAG.sub("", f"{voice['name']}: {voice['text']}" if voice else line))
-    return [line if line.strip() else "\0" for line in plain]  # a pause between cues is no paragraph
-
-
-def _label(line: str) -> Label | None:
-    """The label that a line may begin with."""
-    line = line.replace("\0", "").strip()
-    match = _LABEL.match(line)
-    if match is None or (match["mark"] not in (":", "") and not _is_role(match["name"])):
-        match = _INLINE.match(line)  # "Candidate 00:12:31 So I would ..."
-        return Label(match["name"], seconds(match["after"]), match["text"], True, False) if match and _is_role(match["name"]) else None
-    name, stamp = match["name"].strip(), match["before"] or match["after"]
-    role = f" ({match['role']})" if match["role"] else ""
-    alone = match["mark"] == ""  # nothing but the label: it must be a role, or have a time beside it
-    if alone and not stamp and not _is_role(name) and not _is_role(role):
-        return None
-    if alone and match["text"]:
-        return None
-    proper = all(word[0].isupper() or not word[0].isalpha() for word in name.split())
-    if not proper and not _is_role(name):
-        return None
-    sure = bool(_SURE & set(words(name + role))) or (stamp is not None and words(name)[0] not in _NOT_NAMES)
-    if not sure and (match["bullet"] or set(words(name)) & _NOT_NAMES - {"answer", "question"} or len(name.split()) > 3):
-        return None
-    return Label(name + role, seconds(stamp) if stamp else None, match["text"], sure, alone)
-
-
-def _is_role(name: str) -> bool:
-    found = set(words(name))
-    return bool(found & _SURE) or (len(found) == 1 and bool(found & (_INTERVIEWER | _CANDIDATE | {"me", "you"})))
-
-
-def _key(name: str) -> str:
-    return " ".join(words(name))
-
-
-def _accepted(found: list[Label | None], lines: Sequence[str]) -> list[Label | None]:
-    """The labels that really are speakers: sure ones, and names that a dialogue is made of."""
-    counts = Counter(_key(label.name) for label in found if label)
-    sure = {_key(label.name) for label in found if label and label.sure}
-    starts = [i for i, line in enumerate(lines) if line.strip() and not is_header(line, i) and not heading(line) and (i == 0 or not lines[i - 1].strip())]
-    labelled = sum(found[i] is not None for i in starts)
-    everywhere = len(counts) >= 2 and labelled >= 0.8 * len(starts)  # every paragraph begins with somebody's name
-    opening = next((found[i] for i in starts), None)
-    pairs = {key for pair in _PAIRS if pair <= set(counts) for key in pair}
-    both = {"interviewer", "candidate"} <= {_role(key, sure | pairs) for key in sure | pairs}
-    speakers = sure | pairs
-    if not both and (sure or pairs or everywhere or (opening and len(counts) >= 2)):
-        speakers |= {key for key, count in counts.items() if count >= 2 or everywhere}
-    if not sure and not pairs and len(speakers) < 2:
-        speakers = set()
-    return [label if label and _key(label.name) in speakers else None for label in found]
-
-
-def _gathered(lines: Sequence[str], labels: Sequence[Label | None], named: Callable[[str], str | None]) -> list[Said]:
+def _gathered(lines: Sequence[Line], labels: Sequence[Label | None], named: Naming, subtitles: bool) -> list[Said]:
     spoken: list[Said] = []
-    section, at = None, None
-    for i, (line, label) in enumerate(zip(lines, labels, strict=True)):
-        alone = _ALONE.match(line)
-        if label is not None:
-            at, before = label.at if label.at is not None else at, at
-            if "\0" in lines and spoken and spoken[-1].label == label.name and before is not None:
-                spoken[-1].lines.append(label.text)  # the next cue of the same speaker
+    section: str | None = None
+    at: float | None = None
+    for line, one in zip(lines, labels, strict=True):
+        title, time = heading(line.text), time_alone(line.text)
+        if one is not None:
+            at = one.at if one.at is not None else at
+            if subtitles and spoken and spoken[-1].label.key == one.key:
+                spoken[-1].lines.append(one.text)
             else:
-                spoken.append(Said(label.name, i + 1, at, section, [label.text] if label.text else []))
-        elif alone:
-            at = seconds(alone["stamp"])
-        elif (title := heading(line)) is not None and not is_header(line, i):
+                spoken.append(Said(one, line.number, at, section, [one.text]))
+        elif time is not None:
+            at = time
+        elif title is not None:
             section = named(title) or section
-        elif spoken and line != "\0" and (line.strip() or spoken[-1].lines):
-            spoken[-1].lines.append(line)
-        if spoken and not any(spoken[-1].lines):
-            spoken[-1].at, spoken[-1].section = at, section
+        elif spoken:
+            spoken[-1].lines.append(line.text)
     return spoken
 
 
 # --- who is the candidate ---------------------------------------------------------------------------------------
 
 
-def _role(key: str, known: set[str]) -> Speaker | None:
-    """The role that a label states; None for a name, "me", "speaker 1" or a letter that stands alone."""
-    found = set(key.split())
-    letters = {"a", "c", "r"} if "i" in known or "q" in known else set()
-    for role, names in (("candidate", _CANDIDATE), ("interviewer", _INTERVIEWER)):
-        if found & names & _SURE or (len(found) == 1 and found & names and (len(key) > 1 or found & (letters | {"i", "q"}))):
-            return "candidate" if role == "candidate" else "interviewer"
-    return "interviewer" if found & {"interviewer", "moderator", "panelist"} else None
-
-
 def _roles(spoken: Sequence[Said]) -> dict[str, Speaker]:
-    """The role of every speaker. Nobody stated: the candidate is who speaks much and asks little."""
-    keys = list(dict.fromkeys(_key(one.label) for one in spoken))
-    roles = {key: _role(key, set(keys)) for key in keys}
-    open_ = [key for key in keys if roles[key] is None]
-    if open_ and "candidate" not in roles.values():
-        said = {key: " ".join(line for one in spoken if _key(one.label) == key for line in one.lines) for key in open_}
-        roles[max(open_, key=lambda key: (len(words(said[key])) / (1 + said[key].count("?")), keys.index(key)))] = "candidate"
+    """The role of every speaker. Where nobody is called the candidate, it is who speaks much and asks little."""
+    keys = list(dict.fromkeys(one.label.key for one in spoken))
+    hints = {one.label.key: one.label.role for one in spoken if one.label.role}
+    roles = {key: _stated(key, hints.get(key, ""), set(keys)) for key in keys}
+    unknown = [key for key in keys if roles[key] is None]
+    if unknown and "candidate" not in roles.values():
+        said = {key: " ".join(" ".join(one.lines) for one in spoken if one.label.key == key) for key in unknown}
+        roles[max(unknown, key=lambda key: (len(words(said[key])) / (1 + said[key].count("?")), keys.index(key)))] = "candidate"
     return {key: role or "interviewer" for key, role in roles.items()}
+
+
+def _stated(key: str, hint: str, known: set[str]) -> Speaker | None:
+    """The role that a label states; None for a name, "me", "speaker 1" or a letter whose partner is missing."""
+    found = set(words(f"{key} {hint}")) | {word.rstrip("0123456789") for word in key.split()}
+    whole = len(key) > 1 or any(key in pair and pair <= known for pair in _PAIRS)
+    for role, names in (("candidate", CANDIDATE), ("interviewer", INTERVIEWER)):
+        if found & names & SURE or (key in names and whole):
+            return "candidate" if role == "candidate" else "interviewer"
+    return None

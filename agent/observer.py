@@ -56,7 +56,7 @@ class FactFinder:
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
-        self._asks: dict[str, tuple[list[Fact], list[str], Vectors]] = {}
+        self._asks: dict[tuple[Fact, ...], tuple[list[Fact], list[str], Vectors]] = {}
 
     def find(self, scenario: Scenario, text: str) -> Asked:
         """The facts asked for in a text, in the order of its questions."""
@@ -95,12 +95,12 @@ class FactFinder:
         return [parts[i] for i in asking if i not in rhetorical]
 
     def _encoded(self, scenario: Scenario) -> tuple[list[Fact], list[str], Vectors]:
-        key = f"{scenario.id}:{hash(scenario)}" if scenario.id == "typed" else scenario.id
-        if key not in self._asks:
-            owners = [fact for fact in scenario.facts for _ in fact.asks]
-            asks = [ask for fact in scenario.facts for ask in fact.asks]
-            self._asks[key] = (owners, asks, self._encoder.encode(asks))
-        return self._asks[key]
+        facts = scenario.facts
+        if facts not in self._asks:
+            owners = [fact for fact in facts for _ in fact.asks]
+            asks = [ask for fact in facts for ask in fact.asks]
+            self._asks[facts] = (owners, asks, self._encoder.encode(asks))
+        return self._asks[facts]
 
 
 def _split_questions(sentence: str) -> list[str]:

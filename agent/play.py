@@ -1,5 +1,6 @@
 """Conducts a whole interview against scripted answers on a manual clock: `python -m agent play`."""
 
+import asyncio
 import json
 import tempfile
 from collections import deque
@@ -12,7 +13,7 @@ from agent.assembly import Parts
 from agent.clock import ManualClock
 from agent.errors import InterviewError, UnreadableTranscript
 from agent.schema import Level, Scenario, Scorecard, Transcript
-from agent.session import Desk, Update
+from agent.session import InterviewSession, Update
 from agent.store import EventStore
 from agent.text import words
 
@@ -46,17 +47,16 @@ async def play(
 ) -> tuple[Transcript, Scorecard]:
     """The transcript and the scorecard of one interview. An answer takes as long as it takes to speak."""
     with tempfile.TemporaryDirectory() as folder:
-        store = EventStore(f"sqlite:///{folder}/play.db")
+        store, clock = EventStore(f"sqlite:///{folder}/play.db"), ManualClock()
         try:
-            return await _play(parts.desk(store, clock := ManualClock(), grace=None), clock, scenario, level, minutes, answers, seed)
+            session = await parts.desk(store, clock, grace=None).start(scenario, level, minutes, seed=seed)
+            await asyncio.to_thread(parts.warm)
+            return await _conducted(session, clock, answers)
         finally:
             store.close()
 
 
-async def _play(
-    desk: Desk, clock: ManualClock, scenario: Scenario, level: Level, minutes: float, answers: dict[str, list[str]], seed: int
-) -> tuple[Transcript, Scorecard]:
-    session = await desk.start(scenario, level, minutes, seed=seed)
+async def _conducted(session: InterviewSession, clock: ManualClock, answers: dict[str, list[str]]) -> tuple[Transcript, Scorecard]:
     left = {section: deque(said) for section, said in answers.items()}
     await _heard(session.go_on())
     for _ in range(MOST_TURNS):

@@ -18,15 +18,15 @@ from agent.retrieval import Retriever
 from agent.schema import Speaker
 from agent.text import content_words, normalised, sentences, words
 
-# Costs are in units of log-probability. Chosen on three of evals/candidates in seven orders of sections; on the other three
-# they do as well (see tests/test_importing.py, which prints the figures).
+# Costs are in units of log-probability. Chosen on the answers of evals/candidates with their sections in seven orders; half or
+# twice of any of them costs some points of accuracy at most. tests/test_importing.py prints what they reach.
 FORWARD, SKIPPED = 1.0, 0.3  # to the next section; more for each one that is passed over
 BACK_INTERVIEW, BACK_ESSAY, BACK_STEP = 4.0, 2.0, 0.3
 LATE_START = 0.3  # for each section that comes before the one that a transcript begins with
 MARKED, LEAVING = 3, 3.0  # from so many announced sections on, a section that was not announced is that much dearer
 FLOOR = 0.002  # the least share of a section: one sure but wrong score must not decide a path
 QUESTION = 0.5  # weight of the question beside its answer
-FULL_WEIGHT = 20  # words from which on a text counts fully; a shorter one inherits in proportion
+INHERITS, FULL_WEIGHT = 6, 20  # words: a shorter text inherits its section; from so many on it counts fully, in between in part
 GROUP = 50  # words that are scored at once: a few sentences
 LONG, PART = 250, 120  # words: a longer turn without a known section is cut into parts, which may differ in their section
 PINNED = 1e6
@@ -174,7 +174,7 @@ class Sectioner:
     def _of_text(self, text: str) -> Scores:
         groups = _groups(text)
         weights = np.array([len(words(group)) for group in groups], dtype=float)
-        if not weights.sum():
+        if weights.sum() < INHERITS:
             return np.zeros(len(self._order))
         rows = np.stack([self._of_group(group) for group in groups])
         mean: Scores = (rows * weights[:, None]).sum(axis=0) / weights.sum()

@@ -30,5 +30,5 @@ def owner_of(cookies: Mapping[str, str]) -> str:
     """
     token = token_of(cookies)
     if token is None:
-        raise InterviewError("This page keeps your interview yours with one cookie, and your browser sent none. Allow cookies for this site, then reload.")
+        raise InterviewError("A cookie keeps your interview yours, and your browser sent none. Allow cookies for this site, then reload.")
     return hashlib.sha256(token.encode()).hexdigest()

@@ -67,7 +67,7 @@ def _turn(turn: Turn, interview: Interview, library: Library) -> str:
         said = f'<div class="said">{formatted(turn.text)}</div>'
     tags = "".join(_tag(library.subsections[name], turn.section in interview.closed) for name in _tags(turn, library))
     tags = f'<p class="tags">{tags}</p>' if tags else ""
-    return f'<div class="turn {turn.speaker}" id="turn-{turn.n}"><p class="who">{NAMES[turn.speaker]}</p>{said}{tags}</div>'
+    return f'<div class="turn {turn.speaker}"><p class="who">{NAMES[turn.speaker]}</p>{said}{tags}</div>'
 
 
 def _tags(turn: Turn, library: Library) -> list[str]:

@@ -4,7 +4,9 @@ import re
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-_FOREIGN = re.compile(rb'<meta\s[^>]*(?:property="og:|name="twitter:)[^>]*>\s*|<link\s[^>]*(?:https?://|manifest)[^>]*>\s*|<script\s[^>]*src="https?://[^>]*></script>\s*')
+_FOREIGN = re.compile(
+    rb'<meta\s[^>]*(?:property="og:|name="twitter:)[^>]*>\s*|<link\s[^>]*(?:https?://|manifest)[^>]*>\s*|<script\s[^>]*src="https?://[^>]*></script>\s*'
+)
 _RESIZER = re.compile(rb"<script>\s*\(\(\) => \{\s*const root = .*?</script>", re.DOTALL)
 HEAD = b"""<meta name="color-scheme" content="light dark" />
 <meta name="description" content="Practise a system design interview: ten sections against the clock, with follow-up questions and a scorecard." />

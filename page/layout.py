@@ -12,7 +12,6 @@ from page.words import badge
 FONT = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
 MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
 USUAL_MINUTES = 45
-KEYS = {"hint": "Alt+1", "repeat": "Alt+2", "done": "Alt+3", "pause": "Alt+4", "end": "Alt+5"}
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,6 @@ class Layout:
     # start
     kept: gr.HTML
     notice: gr.HTML
-    level: gr.Radio
     minutes: gr.Slider
     plan: gr.HTML
     begin: gr.Button
@@ -44,6 +42,7 @@ class Layout:
     headline: gr.HTML
     card: gr.HTML
     ungraded: gr.HTML
+    said: gr.HTML
     downloads: gr.HTML
     practise: gr.Button
     regrade: gr.Button
@@ -52,6 +51,7 @@ class Layout:
     message: gr.Textbox
     choice: gr.Textbox
     own: gr.Textbox
+    level: gr.Textbox
 
 
 def theme() -> Base:
@@ -69,7 +69,7 @@ def lay_out(library: Library, interviewer: str) -> Layout:
         found |= _interview()
     with gr.Column(elem_id="scorecard", elem_classes="screen"):
         found |= _scorecard()
-    found |= {name: gr.Textbox(visible=False) for name in ("interview", "message", "choice", "own")}
+    found |= {name: gr.Textbox(visible=False) for name in ("interview", "message", "choice", "own", "level")}
     return Layout(**found)  # type: ignore[arg-type]
 
 
@@ -82,10 +82,10 @@ def _start(library: Library, interviewer: str) -> dict[str, object]:
     found: dict[str, object] = {"notice": _html("notice"), "kept": _html("kept")}
     _html("cards", start.cards(library))
     with gr.Column(elem_id="terms"):
-        found["level"] = gr.Radio(start.LEVELS, value="senior", label="Level", elem_id="level", container=False)
+        _html("level", start.levels())
         found["minutes"] = gr.Slider(15, 90, value=USUAL_MINUTES, step=5, label="Length in minutes", elem_id="minutes", container=False, buttons=[])
         found["plan"] = _html("plan", start.plan(library, USUAL_MINUTES))
-    found["begin"] = gr.Button("Start the interview", variant="primary", elem_id="begin")
+        found["begin"] = gr.Button("Start the interview", variant="primary", elem_id="begin")
     return found
 
 
@@ -94,7 +94,7 @@ def _interview() -> dict[str, object]:
     with gr.Column(elem_id="talk"):
         with gr.Column(elem_id="scroller"):
             found["history"], found["live"] = _html("history"), _html("live")
-            _html("thinking-holder", '<p id="thinking"><span>The interviewer is thinking</span><i></i><i></i><i></i></p>')
+            _html("thinking-holder", _THINKING)
             found["problem"] = _html("problem")
         with gr.Column(elem_id="composer"):
             _html("clock-note-holder", '<p id="clock-note" role="status"></p>')
@@ -104,32 +104,37 @@ def _interview() -> dict[str, object]:
                 )
                 found["send"] = gr.Button("Send", variant="primary", elem_id="send", size="sm", min_width=80)
             with gr.Row(elem_id="controls"):
-                names = {"hint": "Hint", "repeat": "Repeat the question", "done": "Done with this section", "pause": "Pause", "end": "End"}
+                names = {"hint": "Hint", "repeat": "Repeat", "done": "Done with this section", "pause": "Pause", "end": "End"}
                 found["controls"] = {name: gr.Button(label, size="sm", elem_id=f"do-{name}", min_width=0) for name, label in names.items()}
         with gr.Column(elem_id="cover"):
-            _html("cover-words", '<h2>Paused</h2><p>The clock stands still and the conversation is covered. Nothing is lost if you close the page.</p>')
+            _html("cover-words", "<h2>Paused</h2><p>The clock stands still. Nothing is lost if you close the page.</p>")
             found["resume"] = gr.Button("Resume", variant="primary", elem_id="resume")
     _html("drawer-holder", '<details id="drawer"><summary>Brief, facts and notes</summary></details>')
     with gr.Column(elem_id="beside"):
         found["aside"] = _html("aside")
         gr.Textbox(label="Notes", placeholder="Yours alone; kept in this browser", lines=6, max_lines=14, elem_id="notes", container=False)
     found["passages"] = _html("passages")
-    found["refresh"] = gr.Button("Refresh", elem_id="refresh", elem_classes="signal")
+    found["refresh"] = gr.Button("Refresh", elem_id="refresh", elem_classes="by-script")
     _html("ending", _ENDING)
     return found
 
 
 def _scorecard() -> dict[str, object]:
-    found: dict[str, object] = {name: _html(name) for name in ("headline", "ungraded", "card")}
+    found: dict[str, object] = {name: _html(name) for name in ("headline", "ungraded", "card", "said")}
     with gr.Column(elem_id="afterwards"):
         found["downloads"] = _html("downloads")
         with gr.Row(elem_id="onwards"):
             found["practise"] = gr.Button("Practise the two weakest sections", variant="primary", elem_id="practise")
             _html("another", '<a class="plain" href="./">New interview</a>')
-    found["regrade"] = gr.Button("Grade again", elem_id="regrade", elem_classes="signal")
+    found["regrade"] = gr.Button("Grade again", elem_id="regrade", elem_classes="by-script")
     return found
 
 
+_THINKING = (
+    '<p id="thinking"><span>The interviewer is thinking</span><i></i><i></i><i></i></p>'
+    '<p id="offline" class="problem" role="alert" hidden>The server does not answer. What you said is kept, your text stays in the box and the clock '
+    "waits; this page goes on by itself when the server is back.</p>"
+)
 _ENDING = (
     '<dialog id="end-dialog" aria-labelledby="end-title"><h2 id="end-title">End the interview now?</h2>'
     "<p>What you said so far is graded. Sections that were not reached are marked so and do not count.</p>"

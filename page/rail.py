@@ -21,14 +21,15 @@ def header(interview: Interview, badge: str, status: Status) -> str:
     """The line above the interview: problem, level, who interviews, and the time left."""
     started = interview.started
     return (
-        f'<div class="topbar"><a class="home" href="./" aria-label="All interviews">{ICON}</a><h1>{escaped(started.scenario.title)}</h1><span class="level">{started.level}</span>'
-        f'{badge}<p class="total" role="timer" aria-label="Time left"><b data-clock="total">{as_clock(status.total_left)}</b> left</p></div>'
+        f'<div class="topbar">{HOME}<h1>{escaped(started.scenario.title)}</h1><span class="level">{started.level}</span>{badge}'
+        f'<p class="total" role="timer" aria-label="Time left"><b data-clock="total">{as_clock(status.total_left)}</b> left</p></div>'
     )
 
 
-ICON = (
-    '<svg viewBox="0 0 32 32" width="28" height="28" aria-hidden="true"><rect width="32" height="32" rx="7" fill="var(--accent)"/>'
-    '<path d="M8 9h16M8 16h11M8 23h6" stroke="var(--on-accent)" stroke-width="3" stroke-linecap="round"/></svg>'
+HOME = (
+    '<a class="home" href="./" aria-label="All interviews"><svg viewBox="0 0 32 32" width="28" height="28" aria-hidden="true">'
+    '<rect width="32" height="32" rx="7" fill="var(--accent)"/>'
+    '<path d="M8 9h16M8 16h11M8 23h6" stroke="var(--on-accent)" stroke-width="3" stroke-linecap="round"/></svg></a>'
 )
 
 
@@ -65,5 +66,5 @@ def _state(interview: Interview, section: str, status: Status) -> tuple[str, str
 def _now(library: Library, status: Status) -> str:
     if status.section is None:
         return "Sections"
-    title = escaped(library.section(status.section).title)
-    return f'<span class="number">{status.section}</span> <span class="name">{title}</span> <b data-clock="section">{as_clock(status.section_left)}</b>'
+    name = f'<span class="number">{status.section}</span> <span class="name">{escaped(library.section(status.section).title)}</span>'
+    return f'{name} <b data-clock="section">{as_clock(status.section_left)}</b>'

@@ -4,6 +4,7 @@ from agent.assembly import Parts
 from agent.library import Library
 from agent.schema import Scorecard, SectionResult
 from agent.session import InterviewSession
+from page.rail import HOME
 from page.words import escaped
 
 PRACTICE_MINUTES = 10.0
@@ -13,7 +14,8 @@ MOST_PRACTISED = 2
 def headline(session: InterviewSession) -> str:
     """The line above the scorecard: what was built, and how the interview ended."""
     started = session.interview.started
-    return f'<header class="card-head"><h1 tabindex="-1">{escaped(started.scenario.title)}</h1><p>{started.level}, {started.minutes:g} minutes</p></header>'
+    title = f'<h1 tabindex="-1">{escaped(started.scenario.title)}</h1>'
+    return f'<header class="card-head">{HOME}{title}<p>{started.level}, {started.minutes:g} minutes</p></header>'
 
 
 def progress(session: InterviewSession, results: dict[str, SectionResult], library: Library) -> str:
@@ -34,25 +36,34 @@ def body(session: InterviewSession, card: Scorecard, parts: Parts) -> str:
     return scorecard_fragment(card, session.transcript(), parts.library)
 
 
+def said(session: InterviewSession, parts: Parts) -> str:
+    """The whole conversation, folded; the scorecard's quotes lead into it."""
+    from agent.rendering import transcript_fragment
+
+    shown = transcript_fragment(session.transcript(), parts.library)
+    return f'<details class="transcript"><summary>The whole conversation</summary><div>{shown}</div></details>'
+
+
 def ungraded(results: dict[str, SectionResult], library: Library) -> str:
     """Sections whose grader failed, each with a button to grade it again."""
     failed = [name for name, result in results.items() if result.status == "unscored"]
     if not failed:
         return ""
     rows = "".join(
-        f'<li><span>{escaped(name)} {escaped(library.section(name).title)}: {escaped(results[name].note or "not graded")}</span>'
+        f"<li><span>{escaped(name)} {escaped(library.section(name).title)}: {escaped(results[name].note or 'not graded')}</span>"
         f'<button type="button" class="plain" data-grade="{escaped(name)}" aria-label="Grade section {escaped(name)} again">Grade again</button></li>'
         for name in failed
     )
-    return f'<section class="ungraded"><h2>Not graded</h2><p>These sections count in no figure. Nothing you said is lost.</p><ul>{rows}</ul></section>'
+    lead = "<h2>Not graded</h2><p>These sections count in no figure. Nothing you said is lost.</p>"
+    return f'<section class="ungraded">{lead}<ul>{rows}</ul></section>'
 
 
 def downloads(interview: str, complete: bool) -> str:
     """Links to the files."""
-    report = (
-        f'<a href="download/{interview}.html" download>Report (HTML)</a><a href="download/{interview}.md" download>Report (Markdown)</a>' if complete else ""
-    )
-    return f'<p class="downloads"><span>Download</span>{report}<a href="download/{interview}.json" download>Transcript (JSON)</a></p>'
+    reports = {"html": "Report (HTML)", "md": "Report (Markdown)"} if complete else {}
+    files = reports | {"json": "Transcript (JSON)"}
+    links = "".join(f'<a href="download/{interview}.{kind}" download>{words}</a>' for kind, words in files.items())
+    return f'<p class="downloads"><span>Download</span>{links}</p>'
 
 
 def weakest(results: dict[str, SectionResult]) -> list[str]:
@@ -69,4 +80,5 @@ def _row(library: Library, section: str, result: SectionResult | None) -> str:
         state, text = "failed", "not graded"
     else:
         state, text = "done", f"{result.score:.0f}"
-    return f'<li class="{state}"><span class="number">{section}</span><span class="name">{escaped(library.section(section).title)}</span><span class="value">{text}</span></li>'
+    name = f'<span class="number">{section}</span><span class="name">{escaped(library.section(section).title)}</span>'
+    return f'<li class="{state}">{name}<span class="value">{text}</span></li>'

@@ -2,11 +2,11 @@
 
 from agent.clock import divide
 from agent.library import GENERAL, Library
-from agent.schema import Scenario
+from agent.schema import LEVELS, Scenario
 from agent.session import InterviewSession
 from page.words import escaped
 
-LEVELS = [("Mid", "mid"), ("Senior", "senior"), ("Staff", "staff")]
+USUAL_LEVEL = "senior"
 MOST_LISTED = 8
 
 
@@ -14,7 +14,8 @@ def welcome(badge: str) -> str:
     """The first lines."""
     return (
         f'<header class="welcome"><div class="welcome-line"><h1>System design interview</h1>{badge}</div>'
-        "<p>Design a system aloud, section by section against the clock. An interviewer asks and follows up; a scorecard quotes you for every point it gives.</p></header>"
+        "<p>Design a system aloud, section by section against the clock. An interviewer asks and follows up; "
+        "a scorecard quotes you for every point it gives.</p></header>"
     )
 
 
@@ -23,7 +24,7 @@ def cards(library: Library) -> str:
     shown = [scenario for scenario in library.scenarios.values() if scenario.id != GENERAL]
     options = "".join(_card(scenario, first=number == 0) for number, scenario in enumerate(shown))
     own = (
-        '<div class="card own-card"><label><input type="radio" name="scenario" value="own" /><span class="card-title">Something else</span>'
+        f'<div class="card own-card"><label>{_radio("scenario", "own", False)}<span class="card-title">Something else</span>'
         '<span class="card-brief">Name your own problem; the facts you ask for are then ordinary ones.</span></label>'
         '<label class="own-label" for="own-title">Build</label>'
         '<input type="text" id="own-title" maxlength="120" placeholder="a parking app" autocomplete="off" /></div>'
@@ -31,12 +32,18 @@ def cards(library: Library) -> str:
     return f'<fieldset class="cards"><legend>What do you want to build?</legend>{options}{own}</fieldset>'
 
 
+def levels() -> str:
+    """The levels as a group of radio buttons."""
+    options = "".join(f"<label>{_radio('level', level, level == USUAL_LEVEL)}<span>{level.capitalize()}</span></label>" for level in LEVELS)
+    return f'<fieldset class="levels"><legend>Level</legend><div>{options}</div></fieldset>'
+
+
 def plan(library: Library, minutes: float) -> str:
     """The minutes that each section gets in an interview of this length."""
     budget = divide(library.sections, minutes)
     rows = "".join(
         f"<li><span class='number'>{section.id}</span><span class='name'>{escaped(section.title)}</span>"
-        f"<span class='value'>{'about ' if section.id in budget.flexible else ''}{budget.planned[section.id] / 60:.1f}</span></li>"
+        f"<span class='value'>{'~' if section.id in budget.flexible else ''}{round(budget.planned[section.id] / 60, 1):g}</span></li>"
         for section in library.sections
     )
     return f'<p class="plan-head">Minutes per section</p><ol class="plan">{rows}</ol>'
@@ -57,11 +64,15 @@ async def kept(sessions: list[InterviewSession]) -> str:
 
 
 def _card(scenario: Scenario, first: bool) -> str:
-    checked = " checked" if first else ""
     return (
-        f'<label class="card"><input type="radio" name="scenario" value="{escaped(scenario.id)}"{checked} /><span class="card-title">{escaped(scenario.title)}</span>'
-        f'<span class="card-brief">{escaped(first_sentence(scenario.brief))}</span><span class="card-hard">{escaped(scenario.challenge)}</span></label>'
+        f'<label class="card">{_radio("scenario", scenario.id, first)}<span class="card-title">{escaped(scenario.title)}</span>'
+        f'<span class="card-brief">{escaped(first_sentence(scenario.brief))}</span>'
+        f'<span class="card-hard">{escaped(scenario.challenge)}</span></label>'
     )
+
+
+def _radio(name: str, value: str, checked: bool) -> str:
+    return f'<input type="radio" name="{name}" value="{escaped(value)}"{" checked" if checked else ""} />'
 
 
 def first_sentence(text: str) -> str:

@@ -20,7 +20,7 @@ def no_stubs() -> Iterator[None]:
             raise OSError("no source file")
         return original(thing)
 
-    inspect.getfile = getfile
+    inspect.getfile = getfile  # type: ignore[assignment]
     try:
         yield
     finally:

@@ -61,6 +61,7 @@ class View:
             page.headline: results.headline(session),
             page.ungraded: "",
             page.card: results.progress(session, known, self._parts.library),
+            page.said: "",
             page.downloads: results.downloads(session.id, complete=False),
             page.practise: gr.update(visible=False),
         }
@@ -74,6 +75,7 @@ class View:
             page.headline: results.headline(session),
             page.ungraded: results.ungraded(graded, self._parts.library),
             page.card: results.body(session, card, self._parts),
+            page.said: results.said(session, self._parts),
             page.downloads: results.downloads(session.id, complete=True),
             page.practise: gr.update(visible=bool(weak), value=_practise(weak)),
         }

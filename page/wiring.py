@@ -15,6 +15,7 @@ HERE = "(...values) => interviewPage.here(values)"
 SENDING = "(...values) => interviewPage.sending(values)"
 CHOOSING = "(...values) => interviewPage.choosing(values)"
 GRADING = "(...values) => interviewPage.grading(values)"
+QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
 
 
 def wire(blocks: gr.Blocks, page: Layout, handlers: Handlers) -> None:
@@ -22,7 +23,7 @@ def wire(blocks: gr.Blocks, page: Layout, handlers: Handlers) -> None:
     outputs = [value for field in fields(page) if isinstance(value := getattr(page, field.name), gr.HTML)] + [page.practise]
 
     def on(listener: Any, handler: Callable[..., Any], inputs: list[Any], js: str, **options: Any) -> None:
-        listener(handler, inputs, outputs, js=js, show_progress="hidden", api_visibility="private", concurrency_limit=None, **options)
+        listener(handler, inputs, outputs, js=js, **QUIET, **options)
 
     on(blocks.load, handlers.arrive, [page.interview], HERE)
     on(page.begin.click, handlers.begin, [page.choice, page.own, page.level, page.minutes], CHOOSING)
@@ -34,7 +35,7 @@ def wire(blocks: gr.Blocks, page: Layout, handlers: Handlers) -> None:
     on(page.refresh.click, handlers.refresh, [page.interview], HERE)
     on(page.practise.click, handlers.practise, [page.interview], HERE)
     on(page.regrade.click, handlers.regrade, [page.choice, page.interview], GRADING)
-    page.minutes.change(handlers.length, page.minutes, page.plan, show_progress="hidden", api_visibility="private", trigger_mode="always_last", concurrency_limit=None)
+    page.minutes.change(handlers.length, page.minutes, page.plan, trigger_mode="always_last", **QUIET)
 
 
 def _commanded(handlers: Handlers, name: Any) -> Callable[[str, gr.Request], AsyncIterator[Changes]]:
@@ -43,5 +44,3 @@ def _commanded(handlers: Handlers, name: Any) -> Callable[[str, gr.Request], Asy
             yield changes
 
     return commanded
-
-

@@ -39,7 +39,7 @@ def brain(name: str) -> str:
 def badge(name: str) -> str:
     """The badge; opened, it says how to change who interviews."""
     first = (
-        "No language model is configured, so the embedded interviewer asks from its question bank and grades with a small model that runs on this machine."
+        "No language model is configured, so the embedded interviewer asks from its question bank, and a small model on this machine grades."
         if name == EMBEDDED
         else f"The language model {name} speaks and grades."
     )

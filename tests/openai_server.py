@@ -138,7 +138,9 @@ class OpenAIServer:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(("127.0.0.1", self._port))
         self._port = listening.getsockname()[1]
-        config = uvicorn.Config(self._serve, log_config=None, log_level="critical", lifespan="off", ws="none", http="h11", loop="asyncio")
+        config = uvicorn.Config(
+            self._serve, interface="asgi3", log_config=None, log_level="critical", lifespan="off", ws="none", http="h11", loop="asyncio"
+        )
         self._uvicorn = _Uvicorn(config)
         self._thread = threading.Thread(target=self._uvicorn.run, args=([listening],), daemon=True)
         self._thread.start()
@@ -217,7 +219,8 @@ class _Reply:
         if told.finish is not None and told.after is None:
             await self._event({}, told.finish)
             await self._write(f"data: {json.dumps(self._chunk([]))}\n\n")  # usage comes in an event without a choice
-            await self._write("data: [DONE]\n\n")
+            if told.ends == "well":
+                await self._write("data: [DONE]\n\n")
         await self._end()
 
     async def _end(self) -> None:
@@ -245,6 +248,9 @@ class _Reply:
 
     async def _whole(self, body: str) -> None:
         await self._start("application/json")
+        while self.behaviour.endless:  # white space before the body, as some gateways send it to keep a connection open
+            await self._write(" ")
+            await asyncio.sleep(self.behaviour.between)
         await self._write(body[: self.behaviour.after])
         await self._end()
 

@@ -17,7 +17,7 @@ LISTED = "Kafka, Redis, Postgres, Kubernetes, Istio, GraphQL, Terraform, Prometh
 
 
 def grade(parts: Parts, section: str, *answers: str, question: str = "How would you do this?") -> SectionResult:
-    turns = []
+    turns: list[Turn] = []
     for answer in answers:
         turns.append(Turn(n=len(turns) + 1, section=section, speaker="interviewer", text=question))
         turns.append(Turn(n=len(turns) + 1, section=section, speaker="candidate", text=answer))

@@ -11,6 +11,7 @@ from corpus.check import main as check
 
 COUNTS = {"0": 0, "1": 6, "2": 2, "3": 6, "4": 4, "5": 11, "6": 6, "7": 5, "8": 5, "9": 8}
 MINUTES = {"0": 1, "1": 5, "2": 3, "3": 3, "4": 3, "5": 10, "6": 5, "7": 5, "8": None, "9": None}
+# fmt: off
 NAMED = {
     "2": "CDN|TLS|BFF|mTLS|circuit",
     "3": "React|Vue|Angular|Next.js|Swift|Kotlin|Java|React Native|Flutter|MAUI|REST|GraphQL|gRPC|WebSocket|SSE|IndexedDB|AsyncStorage|SQLite|APNs|FCM",
@@ -21,6 +22,7 @@ NAMED = {
     "8": "GitHub Actions|CircleCI|Terraform|Pulumi|Ansible|Helm|Packer|Prometheus|Grafana|OpenTelemetry|PagerDuty|Opsgenie|OAuth|RBAC|Vault|Secrets Manager|AES-256|Notary|Trivy|mTLS",
     "9": "Pinecone|Milvus|Kafka|Pulsar|GDPR|HIPAA|strangler|Conway|Team Topologies|PACT|staging|ephemeral|tenant",
 }
+# fmt: on
 
 
 def test_the_edition_has_every_section_and_subsection_with_its_minutes(library: Library) -> None:

@@ -31,7 +31,7 @@ def interview(
 def seen(made: Interview, intent: Intent = "answer", coverage: dict[str, float] | None = None, **more: object) -> Interview:
     section = made.section
     assert section
-    return fold(made, [Observed(section=section.id, intent=intent, coverage=coverage or {}, **more)])  # type: ignore[arg-type]
+    return fold(made, [Observed(section=section.id, intent=intent, coverage=coverage or {}, **more)])
 
 
 def move(made: Interview, library: Library, elapsed: float = 30.0) -> Move:

@@ -32,9 +32,6 @@ def test_everything_met_is_a_hundred_and_nothing_is_zero(library: Library) -> No
 def test_a_mid_candidate_loses_nothing_for_missing_staff_criteria_and_gains_for_meeting_them(library: Library) -> None:
     rubric = library.rubrics["6"]
     assert section_score(verdicts(library, "6", "met", ("mid",)), rubric, "mid") == 100
-    half = [v.model_copy(update={"status": "partial"}) for v in verdicts(library, "6", "met", ("mid",))]
-    lifted = [v if v.status != "not_observed" else v for v in half]
-    assert section_score(lifted, rubric, "mid") == pytest.approx(section_score(half, rubric, "mid"))
     assert (section_score(verdicts(library, "6", "partial"), rubric, "mid") or 0) > 50
 
 

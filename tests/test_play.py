@@ -1,0 +1,81 @@
+"""Whole interviews on a manual clock: a strong candidate scores above a weak one, everywhere."""
+
+from pathlib import Path
+
+import pytest
+
+from agent.assembly import Parts
+from agent.errors import UnreadableTranscript
+from agent.play import WORDS_A_MINUTE, play, read_candidate
+from agent.schema import Scorecard
+from agent.text import words
+
+CANDIDATES = Path(__file__).parent.parent / "evals" / "candidates"
+
+
+async def card_of(parts: Parts, name: str) -> Scorecard:
+    scenario = parts.library.scenario(name.rsplit("-", 1)[0])
+    _, card = await play(parts, scenario, "senior", 45, read_candidate(CANDIDATES / f"{name}.yaml"))
+    return card
+
+
+@pytest.mark.parametrize("scenario", ["url-shortener", "team-chat"])
+async def test_the_strong_candidate_scores_higher_in_every_section(parts: Parts, scenario: str) -> None:
+    strong, weak = await card_of(parts, f"{scenario}-strong"), await card_of(parts, f"{scenario}-weak")
+    for better, worse in zip(strong.sections, weak.sections, strict=True):
+        assert (better.status, worse.status) == ("graded", "graded")
+        assert (better.score or 0) > (worse.score or 0), better.id
+    assert (strong.overall.score or 0) > 2 * (weak.overall.score or 0)
+
+
+async def test_answers_take_as_long_as_they_take_to_speak(parts: Parts) -> None:
+    answers = read_candidate(CANDIDATES / "team-chat-strong.yaml")
+    transcript, _ = await play(parts, parts.library.scenario("team-chat"), "senior", 45, answers)
+    before = 0.0
+    for turn in transcript.turns:
+        if turn.speaker == "candidate":
+            assert turn.at - before == pytest.approx(60 * len(words(turn.text)) / WORDS_A_MINUTE)
+            before = turn.at
+
+
+async def test_the_same_interview_twice_is_the_same(parts: Parts) -> None:
+    answers = read_candidate(CANDIDATES / "team-chat-weak.yaml")
+    first, second = [await play(parts, parts.library.scenario("team-chat"), "mid", 45, answers, seed=4) for _ in range(2)]
+    assert [turn.text for turn in first[0].turns] == [turn.text for turn in second[0].turns]
+    assert first[1].model_dump() == second[1].model_dump()
+
+
+async def test_a_short_interview_does_not_reach_every_section(parts: Parts) -> None:
+    long = {str(n): ["I think about this for a while, and then I think about it some more. " * 30] * 3 for n in range(10)}
+    transcript, card = await play(parts, parts.library.scenario("team-chat"), "mid", 15, long)
+    assert card.sections[-1].status == "not_reached"
+    assert "9" not in {turn.section for turn in transcript.turns}
+
+
+async def test_the_interviewer_never_repeats_a_question_or_says_nothing(parts: Parts) -> None:
+    answers = read_candidate(CANDIDATES / "url-shortener-strong.yaml")
+    transcript, _ = await play(parts, parts.library.scenario("url-shortener"), "staff", 45, answers)
+    asked = [turn.text for turn in transcript.turns if turn.speaker == "interviewer"]
+    assert all(asked)
+    assert len(asked) == len(set(asked))
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("[1, 2", "neither YAML nor JSON"),
+        ("- a\n- b\n", "must map a section"),
+        ("'1': {a: b}\n", "section 1 must hold a list"),
+        ("'1': [1]\n", "list of texts"),
+    ],
+)
+def test_a_candidate_file_of_another_form_is_refused(tmp_path: Path, text: str, complaint: str) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(text)
+    with pytest.raises(UnreadableTranscript, match=complaint):
+        read_candidate(path)
+
+
+def test_a_missing_candidate_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableTranscript, match="No such file"):
+        read_candidate(tmp_path / "c.yaml")
