@@ -6,10 +6,11 @@ from agent.clock import Clock, SystemClock
 from agent.encoder import Encoder
 from agent.errors import ConfigurationError
 from agent.grader import EmbeddedGrader, Grader, ModelGrader
-from agent.interviewer import EmbeddedInterviewer, Interviewer, ModelInterviewer
+from agent.interviewer import EmbeddedInterviewer, Interviewer
 from agent.library import Library, load_library
 from agent.llm import ChatModel, OpenAIChatModel
 from agent.matcher import Matcher
+from agent.model_interviewer import ModelInterviewer
 from agent.observer import FactFinder, Observer
 from agent.prompts import Prompts
 from agent.retrieval import Retriever

@@ -99,11 +99,15 @@ def _roles(spoken: Sequence[Said]) -> dict[str, Speaker]:
     """The role of every speaker. Where nobody is called the candidate, it is who speaks much and asks little."""
     keys = list(dict.fromkeys(one.label.key for one in spoken))
     hints = {one.label.key: one.label.role for one in spoken if one.label.role}
-    roles = {key: _stated(key, hints.get(key, ""), set(keys)) for key in keys}
-    unknown = [key for key in keys if roles[key] is None]
-    if unknown and "candidate" not in roles.values():
-        said = {key: " ".join(" ".join(one.lines) for one in spoken if one.label.key == key) for key in unknown}
-        roles[max(unknown, key=lambda key: (len(words(said[key])) / (1 + said[key].count("?")), keys.index(key)))] = "candidate"
+    known = set(keys)
+    roles = {key: _stated(key, hints.get(key, ""), known) for key in keys}
+    if None in roles.values() and "candidate" not in roles.values():
+        count, asked = Counter[str](), Counter[str]()
+        for one in spoken:
+            count[one.label.key] += sum(len(words(line)) for line in one.lines)
+            asked[one.label.key] += sum(line.count("?") for line in one.lines)
+        # of two who are equal, the one who speaks later: an interviewer begins
+        roles[max((key for key in reversed(keys) if roles[key] is None), key=lambda key: count[key] / (1 + asked[key]))] = "candidate"
     return {key: role or "interviewer" for key, role in roles.items()}
 
 

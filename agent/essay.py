@@ -17,25 +17,26 @@ _FENCE = re.compile(r"^\s*(?:```|~~~)")
 def read_essay(lines: Sequence[Line], named: Callable[[str], str | None]) -> list[Utterance]:
     """The paragraphs of an essay. A heading that names a section holds until the next one of its depth; other headings stay in the text."""
     found: list[Utterance] = []
-    held: list[str] = []
+    held: list[str] = []  # what waits for the next paragraph
+    count = 0  # its words, but for headings
     section: str | None = None
     top = 0  # depth of the heading that named the section
     for paragraph in _paragraphs(lines, named):
         title = _title(paragraph, named)
         if title is None:
             held += ["", *paragraph]
-            if len(words(" ".join(held))) >= SHORT:
+            count += sum(len(words(line)) for line in paragraph)
+            if count >= SHORT:
                 found.append(Utterance("candidate", reflowed(held), section=section))
-                held = []
+                held, count = [], 0
             continue
         deep = depth(paragraph[0]) if heading(paragraph[0]) is not None else UNMARKED
         if section is not None and deep > top:
             held += ["", title]
             continue
         _close(found, held, section)
-        section, held, top = named(title), [], deep
-        if section is None:
-            held = [title]
+        section, top, count = named(title), deep, 0
+        held = [title] if section is None else []
     _close(found, held, section)
     return found
 

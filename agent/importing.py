@@ -29,7 +29,7 @@ _KINDS = {
     b"\x89PNG": "a picture",
     b"\xff\xd8\xff": "a picture",
 }
-_SUBTITLES = re.compile(r"^\s*(?:\d+:)?\d+:\d+[.,]\d+\s*-->", re.MULTILINE)
+_SUBTITLES = re.compile(r"^[ \t]*(?:\d+:)?\d+:\d+[.,]\d+[ \t]*-->", re.MULTILINE)
 _ESCAPE = re.compile(r"\\(?=[!-/:-@\[-`{-~]|$)", re.MULTILINE)
 
 
@@ -165,8 +165,11 @@ def _from_text(path: Path, text: str, library: Library, sectioner: Sectioner) ->
     said_about, end = remarks(lines)
     title = _title(lines, sectioner)
     body = [line for line in lines[end:] if line.text.strip() != f"# {title}"]
-    said = read_dialogue(str(path), body, sectioner.named, subtitles=bool(_SUBTITLES.search(text)))
+    subtitles = bool(_SUBTITLES.search(text))
+    said = read_dialogue(str(path), body, sectioner.named, subtitles)
     essay = said is None
+    if essay and subtitles:
+        raise UnreadableTranscript(f"{path}: these subtitles do not say who speaks. Begin the cues with 'Interviewer:' and 'Candidate:'.")
     said = read_essay(body, sectioner.named) if said is None else said
     if not any(one.text for one in said):
         raise UnreadableTranscript(f"{path}: there are headings but no text to grade.")

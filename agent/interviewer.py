@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from agent.clock import spoken
-from agent.errors import ModelUnavailable, RetrievalError
+from agent.errors import RetrievalError
 from agent.library import Library
-from agent.llm import ChatModel, Message
 from agent.matcher import Matcher
 from agent.policy import attempts, choose
-from agent.prompts import Prompts, fenced, unmarked
 from agent.retrieval import Retriever
 from agent.schema import Criterion, Move, Passage, Turn
 from agent.settings import EMBEDDED
@@ -22,9 +20,6 @@ from agent.text import shortened
 log = logging.getLogger(__name__)
 Emit = Callable[[str | None], None]  # words as they come; None: forget them, the utterance starts again
 QUOTE_FROM = 0.38  # cosine from which on a sentence is near enough to a question to be quoted back
-RETRY_PAUSE = 0.3  # seconds before a failed model is asked once more
-LONGEST_PAUSE = 5.0  # seconds: who asks for a longer pause (Retry-After) is not waited for; the candidate is listening
-SPOKEN_BY_MODEL = ("ask", "next_section", "follow_up", "hint")
 
 
 @dataclass(frozen=True)
@@ -63,8 +58,8 @@ class EmbeddedInterviewer:
         return Utterance(text, self.name, tuple(passage.subsection for passage in passages))
 
     def preface(self, interview: Interview, move: Move, elapsed: float) -> str:
-        """What code says before the question, whichever brain asks it: the time left, and the facts asked for."""
-        parts: list[str] = []
+        """What code says before the question, whichever brain asks it: the welcome, the time left, the facts asked for."""
+        parts = [self._welcome(interview)] if move.kind == "ask" else []
         state = interview.section
         if move.nudge and state is not None:
             parts.append(self._phrase(interview, "nudge").format(left=spoken(state.left(elapsed))))
@@ -78,7 +73,7 @@ class EmbeddedInterviewer:
         """The move itself, from the question bank."""
         match move.kind:
             case "ask":
-                return f"{self._welcome(interview)} {self.opening(interview)}"
+                return self.opening(interview)
             case "next_section":
                 return f"{self._handover(interview, move)} {self.opening(interview)}"
             case "follow_up":
@@ -120,7 +115,10 @@ class EmbeddedInterviewer:
         started = interview.started
         count = len(started.sections)
         return self._phrase(interview, "welcome").format(
-            minutes=f"{started.minutes:g}", title=started.scenario.title, brief=started.scenario.brief.strip(), sections=count
+            minutes=f"{started.minutes:g}",
+            title=started.scenario.title,
+            brief=started.scenario.brief.strip(),
+            parts=f"{count} parts" if count > 1 else "one part",
         )
 
     def _handover(self, interview: Interview, move: Move) -> str:
@@ -151,83 +149,6 @@ class EmbeddedInterviewer:
 
     def _phrase(self, interview: Interview, name: str) -> str:
         return choose(getattr(self._library.phrases, name), interview.started.seed, name, len(interview.turns))
-
-
-class ModelInterviewer:
-    """Lets a language model put the move into words: one call a turn. What fails twice, the embedded interviewer says."""
-
-    def __init__(self, model: ChatModel, embedded: EmbeddedInterviewer, prompts: Prompts, library: Library, retriever: Retriever) -> None:
-        self._model, self._embedded, self._prompts, self._library, self._retriever = model, embedded, prompts, library, retriever
-        self.name = model.name
-
-    async def speak(self, interview: Interview, move: Move, elapsed: float, emit: Emit) -> Utterance:
-        """Facts and time are said by code; the question by the model."""
-        if move.kind not in SPOKEN_BY_MODEL or (move.kind == "hint" and move.criterion is None):
-            return await self._embedded.speak(interview, move, elapsed, emit)
-        passages = await grounding(self._retriever, self._library, interview, move)
-        preface = self._embedded.preface(interview, move, elapsed)
-        messages = self._messages(interview, move, passages)
-        for last in (False, True):
-            if preface:
-                emit(preface + " ")
-            try:
-                text = await self._said(messages, emit)
-                whole = f"{preface} {text}".strip()
-                return Utterance(whole, self.name, tuple(passage.subsection for passage in passages))
-            except ModelUnavailable as error:
-                log.warning("The interviewer model failed: %s", error)
-                emit(None)
-                failure = error
-            if last or not failure.transient or failure.retry_after > LONGEST_PAUSE:
-                break
-            await asyncio.sleep(max(failure.retry_after, RETRY_PAUSE))
-        said = await self._embedded.speak(interview, move, elapsed, emit)
-        notice = f"{failure} This question comes from the embedded interviewer; nothing you wrote is lost."
-        return Utterance(said.text, said.brain, said.passages, notice)
-
-    async def _said(self, messages: list[Message], emit: Emit) -> str:
-        pieces: list[str] = []
-        async for piece in self._model.stream(messages):
-            pieces.append(piece)
-            emit(piece)
-        text = "".join(pieces).strip()
-        if not text:
-            raise ModelUnavailable(f"The model {self.name} gave no words.")
-        return text
-
-    def _messages(self, interview: Interview, move: Move, passages: list[Passage]) -> list[Message]:
-        """The stable part first (provider caches reuse it), then the section so far, then what to do now."""
-        state, started = interview.section, interview.started
-        assert state is not None
-        section = self._library.section(state.id)
-        mark = f"s{started.seed:08x}{state.id}"
-        system = self._prompts.render(
-            "interviewer",
-            title=started.scenario.title,
-            brief=started.scenario.brief.strip(),
-            section=f"{section.id} {section.title}",
-            purpose=section.purpose,
-            level=started.level,
-            fence=mark,
-        )
-        said = [_line(turn, mark) for turn in interview.turns_of(state.id)]
-        task = self._task(interview, move, passages)
-        return [Message("system", system), Message("user", "\n\n".join([*said, task]))]
-
-    def _task(self, interview: Interview, move: Move, passages: list[Passage]) -> str:
-        render = self._prompts.render
-        if move.kind == "ask":
-            opening = f"{self._embedded.body(interview, move)}"
-            return render("move_ask", opening=opening)
-        if move.kind == "next_section":
-            closed, opened = (self._library.section(name).title for name in list(interview.sections)[-2:])
-            return render("move_next_section", closed=closed, section=opened, opening=self._embedded.opening(interview))
-        assert move.criterion is not None
-        criterion = self._library.criteria[move.criterion]
-        if move.kind == "hint":
-            return render("move_hint", hint=criterion.hints[move.hint or 0])
-        shown = "\n".join(f"[{passage.subsection}] {passage.text}" for passage in passages) or "(nothing was found)"
-        return render("move_follow_up", aim=criterion.statement, question=self._embedded.question(interview, move), passages=shown)
 
 
 async def grounding(retriever: Retriever, library: Library, interview: Interview, move: Move) -> list[Passage]:
@@ -261,10 +182,6 @@ def last_question(interview: Interview) -> str:
         if turn.speaker == "interviewer" and turn.move is not None and turn.move.kind in kinds:
             return turn.text
     return ""
-
-
-def _line(turn: Turn, mark: str) -> str:
-    return fenced(turn.text, mark, "candidate") if turn.speaker == "candidate" else f"Interviewer: {unmarked(turn.text, mark)}"
 
 
 def _mid_sentence(title: str) -> str:

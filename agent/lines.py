@@ -34,6 +34,7 @@ _REMARK = re.compile(
     re.IGNORECASE,
 )
 
+LONGEST_LABEL, LONGEST_HEADING = 160, 200  # characters: what is longer is speech
 INTERVIEWER = frozenset("interviewer int i q question host moderator panel panelist recruiter examiner assistant ai bot chatgpt".split())
 CANDIDATE = frozenset("candidate cand c a answer interviewee applicant respondent r user".split())
 SURE = frozenset("interviewer moderator panelist candidate interviewee applicant respondent speaker spk".split())  # even if it stands there once
@@ -88,8 +89,9 @@ def numbered(text: str) -> list[Line]:
 def label(line: str) -> Label | None:
     """The label that a line begins with, if it may be one."""
     line = line.strip()
-    match = _EXPORTED.match(line) or _STAMPED.match(line) or _LABEL.match(line)
-    if match is None:
+    head, rest = line[:LONGEST_LABEL], line[LONGEST_LABEL:]
+    match = _EXPORTED.match(head) or _STAMPED.match(head) or _LABEL.match(head)
+    if match is None or (rest and not match.groupdict().get("text")):
         return None
     found = {"item": None, "before": None, "role": None, "mark": "", "text": "", **match.groupdict()}
     name, stamp, role = match["name"].strip(), found["before"] or match["after"], found["role"] or ""
@@ -103,7 +105,7 @@ def label(line: str) -> Label | None:
     sure = bool(SURE & _bare(f"{name} {role}")) or stamp is not None
     if not sure and not stated and (found["item"] or len(name.split()) > 3):
         return None
-    return Label(name, role, seconds(stamp) if stamp else None, found["text"] or "", sure)
+    return Label(name, role, seconds(stamp) if stamp else None, (found["text"] or "") + rest, sure)
 
 
 def is_role(name: str) -> bool:
@@ -119,7 +121,7 @@ def _bare(name: str) -> set[str]:
 
 def heading(line: str) -> str | None:
     """The text of a Markdown heading, or of a line such as "--- Data storage ---" or "[Data storage]"; None for others."""
-    match = _HEADING.match(line)
+    match = _HEADING.match(line) if len(line) <= LONGEST_HEADING else None
     return None if match is None else match["hash"] or match["rule"] or match["square"]
 
 
@@ -163,12 +165,11 @@ def seconds(stamp: str) -> float:
 
 def reflowed(lines: Sequence[str]) -> str:
     """Lines as one text: a line goes on the one before, unless it is a list item or follows an empty line."""
-    text = ""
+    parts: list[str] = []
     for line in lines:
         if not line.strip():
-            text = f"{text.rstrip()}\n\n" if text else ""
-        elif not text or text.endswith("\n"):
-            text += line.strip()
+            parts += ["\n\n"] if parts and parts[-1] != "\n\n" else []
         else:
-            text += ("\n" if _ITEM.match(line) else " ") + line.strip()
-    return clean(text)
+            between = "" if not parts or parts[-1] == "\n\n" else "\n" if _ITEM.match(line) else " "
+            parts.append(between + line.strip())
+    return clean("".join(parts))

@@ -6,7 +6,7 @@ import logging
 import math
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal, Protocol, TypeVar
@@ -47,7 +47,7 @@ class ChatModel(Protocol):
 
     name: str
 
-    def stream(self, messages: Sequence[Message]) -> AsyncIterator[str]:
+    def stream(self, messages: Sequence[Message]) -> AsyncGenerator[str]:
         """The words of a reply as they come, in one attempt. Raises ModelUnavailable, also when the reply breaks off."""
         ...
 
@@ -68,7 +68,8 @@ class OpenAIChatModel:
         self.name = name
         self._timeout, self._first_token = timeout, first_token
         self._client = AsyncOpenAI(base_url=base_url, api_key=api_key or "none", max_retries=0, timeout=timeout)
-        self._mode: Mode | None = None
+        self._ladder = LADDER
+        self._mode: Mode | None = None  # what worked
         self._takes_max_tokens = True  # OpenAI's reasoning models want max_completion_tokens, and no temperature
         self._takes_temperature = True
 
@@ -76,7 +77,7 @@ class OpenAIChatModel:
         """Give the connections back."""
         await self._client.close()
 
-    async def stream(self, messages: Sequence[Message]) -> AsyncIterator[str]:
+    async def stream(self, messages: Sequence[Message]) -> AsyncGenerator[str]:
         """One request, never a second one: words that were heard can be withdrawn only by the caller."""
         patience, aloud = _Patience(self._timeout, self._first_token), _Aloud()
         finish: str | None = None
@@ -107,13 +108,13 @@ class OpenAIChatModel:
             return parse(text, form)
         except MalformedReply as error:
             if self._mode == "json_schema":  # some servers take it and ignore it: from here on the form stands in the prompt
-                self._mode = "json_object"
+                self._ladder, self._mode = LADDER[1:], None
             repair = [*messages, Message("assistant", text or "(nothing)"), Message("user", f"{error} {REPAIR}")]
             return parse(await self._answer(patience, repair, form), form)
 
     async def _answer(self, patience: "_Patience", messages: Sequence[Message], form: type[BaseModel]) -> str:
         known = self._mode
-        for mode in LADDER if known is None else LADDER[LADDER.index(known) :]:
+        for mode in self._ladder if known is None else LADDER[LADDER.index(known) :]:
             try:
                 text = await self._complete(patience, messages, form, mode)
             except ModelUnavailable as error:
@@ -324,7 +325,7 @@ class ScriptedChatModel:
         """Make the lines a list to take from."""
         self._left = list(self.lines)
 
-    async def stream(self, messages: Sequence[Message]) -> AsyncIterator[str]:
+    async def stream(self, messages: Sequence[Message]) -> AsyncGenerator[str]:
         """The next line, a word at a time."""
         for piece in re.findall(r"\S+\s*", self._next(messages)):
             await asyncio.sleep(0)

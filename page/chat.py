@@ -20,16 +20,27 @@ def conversation(interview: Interview, library: Library, notices: Mapping[int, s
     for turn in interview.turns:
         if turn.section != section:
             section = turn.section
-            parts.append(_handover(interview, library, section))
+            parts.append(handover(library, section, interview.sections[section].seconds))
         parts.append(_turn(turn, interview, library))
         if turn.n in notices:
             parts.append(f'<p class="notice">{escaped(notices[turn.n])}</p>')
     return f'<div id="log" role="log" aria-live="polite" aria-label="Conversation">{"".join(parts)}</div>'
 
 
-def speaking(text: str) -> str:
-    """The utterance that is being spoken, in the form it will have in the conversation."""
-    return f'<div class="turn interviewer" aria-hidden="true"><p class="who">Interviewer</p><div class="said">{formatted(text)}</div></div>'
+def speaking(text: str, heading: str = "") -> str:
+    """The utterance that is being spoken, in the form it will have in the conversation; `heading`: the hand-over that it begins with."""
+    return heading + f'<div class="turn interviewer" aria-hidden="true"><p class="who">Interviewer</p><div class="said">{formatted(text)}</div></div>'
+
+
+def handover(library: Library, section: str, seconds: float) -> str:
+    """The line between two sections."""
+    return f'<h2 class="handover"><span>{escaped(section)} {escaped(library.section(section).title)}, {long_time(seconds)}</span></h2>'
+
+
+def coming(interview: Interview, library: Library, elapsed: float) -> str:
+    """The hand-over line of the section that opens next; nothing when there is none."""
+    following = interview.next_section
+    return handover(library, following, interview.budget.on_opening(following, elapsed)) if following else ""
 
 
 def passages(interview: Interview, library: Library) -> str:
@@ -53,11 +64,6 @@ def problem(error: Exception) -> str:
     else:
         what = str(error)
     return f'<p class="problem" role="alert">{escaped(what)}</p>'
-
-
-def _handover(interview: Interview, library: Library, section: str) -> str:
-    seconds = interview.sections[section].seconds
-    return f'<h2 class="handover"><span>{escaped(section)} {escaped(library.section(section).title)}, {long_time(seconds)}</span></h2>'
 
 
 def _turn(turn: Turn, interview: Interview, library: Library) -> str:

@@ -81,7 +81,7 @@ class Handlers:
         except Exception as error:
             yield self._view.failed(self._words(error))
             return
-        async for changes in self._conducted(session, session.reply(text, message), message):
+        async for changes in self._conducted(session, session.reply(text, message[:64] or None), message):
             yield changes
 
     async def command(self, intent: Intent, interview: str, request: gr.Request) -> AsyncIterator[Changes]:
@@ -95,7 +95,7 @@ class Handlers:
         except Exception as error:
             yield self._view.failed(self._words(error))
             return
-        async for changes in self._conducted(session, session.click(intent)):
+        async for changes in self._conducted(session, session.click(intent), onwards=intent == "done"):
             yield changes
 
     async def resume(self, interview: str, request: gr.Request) -> AsyncIterator[Changes]:
@@ -149,19 +149,25 @@ class Handlers:
             await session.attend()
         yield await self._view.interview(session)
         if session.interview.unanswered and not session.interview.paused:
-            async for changes in self._conducted(session, session.go_on()):
+            async for changes in self._conducted(session, session.go_on(), onwards=session.interview.section is None):
                 yield changes
 
-    async def _conducted(self, session: InterviewSession, updates: AsyncIterator[Update], message: str = "") -> AsyncIterator[Changes]:
-        """Paint what a move of the interview brings, word by word; then the scorecard, if it was the last."""
+    async def _conducted(
+        self, session: InterviewSession, updates: AsyncIterator[Update], message: str = "", onwards: bool = False
+    ) -> AsyncIterator[Changes]:
+        """Paint what a move of the interview brings, word by word; then the scorecard, if it was the last.
+
+        `onwards`: the words open the next section, so they stand below its line from the first one on.
+        """
         said, painted = "", 0.0
+        heading = chat.coming(session.interview, self._parts.library, session.interview.elapsed) if onwards else ""
         try:
             async for update in updates:
                 if isinstance(update, Token):
                     said += update.text
                     if time.monotonic() - painted >= FRAME:
                         painted = time.monotonic()
-                        yield {self._page.live: chat.speaking(said)}
+                        yield {self._page.live: chat.speaking(said, heading)}
                 elif isinstance(update, Restarted):
                     said = ""
                     yield {self._page.live: ""}

@@ -109,7 +109,7 @@ def _interview() -> dict[str, object]:
         with gr.Column(elem_id="cover"):
             _html("cover-words", "<h2>Paused</h2><p>The clock stands still. Nothing is lost if you close the page.</p>")
             found["resume"] = gr.Button("Resume", variant="primary", elem_id="resume")
-    _html("drawer-holder", '<details id="drawer"><summary>Brief, facts and notes</summary></details>')
+    _html("drawer-holder", '<details id="drawer"><summary>Brief<span class="sr">, facts and notes</span></summary></details>')
     with gr.Column(elem_id="beside"):
         found["aside"] = _html("aside")
         gr.Textbox(label="Notes", placeholder="Yours alone; kept in this browser", lines=6, max_lines=14, elem_id="notes", container=False)

@@ -4,6 +4,7 @@
 
 const interviewPage = (() => {
   const BEAT = 5000; // milliseconds between two signs of life
+  const PATIENCE = 150_000; // milliseconds: longer than a model that fails twice may take
   const KEYS = { Digit1: "do-hint", Digit2: "do-repeat", Digit3: "do-done", Digit4: "do-pause", Digit5: "do-end" };
   const PAUSED = ["scroller", "composer"]; // what the cover hides
   const byId = (id) => document.getElementById(id);
@@ -18,6 +19,7 @@ const interviewPage = (() => {
   let server = "";
   let lost = false; // whether the last sign of life failed
   let ending = false;
+  let warned = ""; // what the start screen last said went wrong
   let section = ""; // the section to grade again
 
   // --- kept in this browser ---------------------------------------------------------------------------------------
@@ -75,6 +77,9 @@ const interviewPage = (() => {
       rail = told;
       set(JSON.parse(told));
     }
+    const notice = byId("notice")?.textContent.trim() || "";
+    if (notice && notice !== warned) byId("notice").scrollIntoView({ block: "nearest" });
+    warned = notice;
     const live = byId("live")?.textContent.trim() || byId("problem")?.textContent.trim();
     if (live) document.body.classList.remove("thinking");
     dress();
@@ -115,6 +120,7 @@ const interviewPage = (() => {
   // --- the conversation -------------------------------------------------------------------------------------------
 
   let atEnd = true;
+  let asked_at = 0; // when the interviewer began to think
 
   function follow(always) {
     const pane = byId("scroller");
@@ -124,6 +130,7 @@ const interviewPage = (() => {
   }
 
   function thinking() {
+    asked_at = now();
     document.body.classList.add("thinking");
     const words = document.querySelector("#thinking span");
     if (words) words.textContent = status && status.ready === false ? "The interviewer is getting ready; the first answer takes some seconds more" : "The interviewer is thinking";
@@ -208,6 +215,7 @@ const interviewPage = (() => {
       byId("offline").hidden = true;
     }
     set(found);
+    if (now() - asked_at > PATIENCE) document.body.classList.remove("thinking");
     const idle = !document.body.classList.contains("thinking") && !byId("live")?.textContent.trim();
     const news = String(found.turns) !== data.turns || String(Object.keys(found.results).length) !== data.results || found.finished || found.paused !== (data.paused === "yes");
     if (idle && news) byId("refresh")?.click();
@@ -286,9 +294,10 @@ const interviewPage = (() => {
 
   function pressed(event) {
     const target = event.target;
-    if (target instanceof Element && target.closest("#answer") && event.key === "Enter" && !event.shiftKey && !event.isComposing) {
-      event.preventDefault();
+    if (target instanceof Element && target.closest("#answer") && event.key === "Enter" && !event.isComposing) {
       event.stopImmediatePropagation();
+      if (event.shiftKey) return;
+      event.preventDefault();
       if (target.value.trim()) byId("send")?.click();
     } else if (target instanceof Element && target.id === "own-title" && event.key === "Enter") {
       event.preventDefault();
@@ -312,6 +321,9 @@ const interviewPage = (() => {
 
   window.addEventListener("click", clicked, true);
   window.addEventListener("keydown", pressed, true);
+  window.addEventListener("keypress", (event) => { // Gradio's box would swallow Shift+Enter
+    if (event.key === "Enter" && event.target.closest?.("#answer")) event.stopImmediatePropagation();
+  }, true);
   window.addEventListener("input", typed, true);
   window.addEventListener("pagehide", () => {
     const { screen, interview } = current();

@@ -172,7 +172,7 @@ async def test_closing_the_stream_early_hangs_up(server: OpenAIServer) -> None:
     async with model_at(server) as model:
         words = model.stream(ASKED)
         await anext(words)
-        await words.aclose()  # type: ignore[attr-defined]
+        await words.aclose()
         assert await asyncio.to_thread(server.requests[0].hung_up.wait, 5)
 
 
@@ -180,8 +180,8 @@ async def test_a_stream_may_be_closed_by_another_task_than_the_one_that_listened
     server.script(drips("on and on ", every=0.02))
     async with model_at(server) as model:
         words = model.stream(ASKED)
-        await asyncio.create_task(anext(words))  # type: ignore[arg-type]
-        await asyncio.create_task(words.aclose())  # type: ignore[attr-defined]
+        await asyncio.create_task(anext(words))
+        await asyncio.create_task(words.aclose())
         assert await asyncio.to_thread(server.requests[0].hung_up.wait, 5)
 
 
@@ -288,7 +288,7 @@ async def test_retry_after_is_obeyed(server: OpenAIServer) -> None:
     assert 0.99 <= second.at - first.at < 3.0
 
 
-@pytest.mark.parametrize("pause", [{"retry_after": 120}, {"retry_after_ms": 120_000}, {"retry_after": formatdate(time.time() + 120, usegmt=True)}])
+@pytest.mark.parametrize("pause", [{"retry_after": 120}, {"retry_after_ms": 120_000}, {"retry_after": formatdate(time.time() + 3600, usegmt=True)}])
 async def test_a_pause_that_outlasts_the_deadline_is_not_waited_for(server: OpenAIServer, pause) -> None:
     server.script(fails(429, **pause))
     began = time.monotonic()
@@ -296,7 +296,7 @@ async def test_a_pause_that_outlasts_the_deadline_is_not_waited_for(server: Open
         with pytest.raises(ModelUnavailable, match="too often") as failure:
             await model.structured(ASKED, Place)
     assert time.monotonic() - began < 3.0
-    assert 100 < failure.value.retry_after <= 120
+    assert failure.value.retry_after > 100
     assert len(server.requests) == 1
 
 
@@ -346,6 +346,16 @@ async def test_a_server_that_takes_the_schema_and_ignores_it_reads_it_in_the_pro
         await model.structured(ASKED, Place)
     assert [request.form for request in server.requests] == ["json_schema", "json_object", "json_object"]
     assert all('"people"' in request.text for request in server.requests[1:])
+
+
+async def test_a_server_that_ignores_the_schema_and_refuses_objects_is_asked_in_words(server: OpenAIServer) -> None:
+    server.refused_forms = {"json_object": 500}
+    server.script(says("Lisbon, with 545,000 people."))
+    server.always = fills(LISBON)
+    async with model_at(server) as model:
+        assert await model.structured(ASKED, Place) == Place(**LISBON)
+        assert await model.structured(ASKED, Place) == Place(**LISBON)
+    assert [request.form for request in server.requests] == ["json_schema", "json_object", None, None]
 
 
 @pytest.mark.parametrize(

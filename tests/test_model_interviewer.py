@@ -9,8 +9,9 @@ import pytest
 
 from agent.assembly import Parts
 from agent.grader import ModelGrader
-from agent.interviewer import EmbeddedInterviewer, ModelInterviewer
+from agent.interviewer import EmbeddedInterviewer
 from agent.llm import ChatModel
+from agent.model_interviewer import ModelInterviewer, own_words
 from agent.schema import Fact
 from agent.session import Desk, InterviewSession, Restarted, SectionChanged, Token, TurnAdded, Update
 from tests.model_parts import model_at
@@ -30,7 +31,7 @@ def running() -> Iterator[OpenAIServer]:
 
 @pytest.fixture
 def server(running: OpenAIServer, monkeypatch: pytest.MonkeyPatch) -> OpenAIServer:
-    monkeypatch.setattr("agent.interviewer.RETRY_PAUSE", 0.02)
+    monkeypatch.setattr("agent.model_interviewer.RETRY_PAUSE", 0.02)
     running.reset()
     return running
 
@@ -86,7 +87,8 @@ async def test_the_model_asks_the_first_question_and_its_words_are_kept(server: 
     async with model_at(server) as model:
         session = await make_desk(conducted_by(parts, model)).start(parts.library.scenario("url-shortener"), "senior", 45)
         updates = await listened(session.go_on())
-    assert shown(updates) == last(updates).turn.text == OPENING
+    assert shown(updates) == last(updates).turn.text
+        assert shown(updates).startswith(("Hello.", "Let us start.")) and shown(updates).endswith(f" {OPENING}")
     assert (last(updates).turn.brain, last(updates).notice) == ("test-model", None)
     (request,) = server.requests
     assert session.interview.started.scenario.brief.strip() in request.text
@@ -245,7 +247,7 @@ async def test_a_short_pause_that_the_endpoint_asks_for_is_kept(server: OpenAISe
 
 
 async def test_a_model_that_drips_is_cut_off_and_replaced(server: OpenAIServer, parts: Parts, make_desk: MakeDesk) -> None:
-    async with begun(server, parts, make_desk, timeout=0.5) as session:
+    async with begun(server, parts, make_desk, timeout=1.0) as session:
         server.script(drips("and then ", every=0.02))
         updates = await listened(session.reply(ANSWER))
         assert last(updates).turn.brain == "embedded" and "took too long" in (last(updates).notice or "")
@@ -293,7 +295,7 @@ async def test_a_candidate_who_leaves_in_mid_reply_hangs_up_and_finds_the_questi
         server.script(says(FOLLOW_UP))
         later = await session.desk.open(session.id)
         assert last(await listened(later.go_on())).turn.text == FOLLOW_UP
-        assert [turn.text for turn in later.interview.turns] == [OPENING, ANSWER, FOLLOW_UP]
+        assert [turn.text for turn in later.interview.turns][1:] == [ANSWER, FOLLOW_UP]
 
 
 async def test_a_turn_that_is_cancelled_hangs_up_and_frees_the_interview(server: OpenAIServer, parts: Parts, make_desk: MakeDesk) -> None:
@@ -319,3 +321,25 @@ async def test_a_turn_that_is_cancelled_hangs_up_and_frees_the_interview(server:
 
 def a_fact(session: InterviewSession) -> Fact:
     return next(fact for fact in session.interview.started.scenario.facts if fact.id == "customers")
+
+
+@pytest.mark.parametrize(
+    ("said", "heard"),
+    [
+        ("Interviewer: And then?", "And then?"),
+        ("**Interviewer:** And then?", "And then?"),
+        ("And then?\nCandidate: I would shard it.", "And then?"),
+        ("And then?\n\n**Candidate**: Well", "And then?"),
+        ('And then? <said by="candidate" mark="x">I', "And then?"),
+        ("What would the candidate service: say?", "What would the candidate service: say?"),
+        ("Why?", "Why?"),
+        ("Candidate: I would.", ""),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 3, 7, 100])
+async def test_a_model_speaks_for_itself_only(said: str, heard: str, size: int) -> None:
+    async def pieces() -> AsyncIterator[str]:
+        for start in range(0, len(said), size):
+            yield said[start : start + size]
+
+    assert "".join([piece async for piece in own_words(pieces())]) == heard

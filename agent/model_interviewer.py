@@ -1,0 +1,128 @@
+"""The interviewer's words from a language model: one call a turn, checked as they stream, with the embedded one to fall back on."""
+
+import asyncio
+import logging
+import re
+from collections.abc import AsyncIterator
+
+from agent.errors import ModelUnavailable
+from agent.interviewer import EmbeddedInterviewer, Emit, Utterance, grounding
+from agent.library import Library
+from agent.llm import ChatModel, Message
+from agent.prompts import Prompts, fenced, unmarked
+from agent.retrieval import Retriever
+from agent.schema import Move, Passage, Turn
+from agent.state import Interview
+
+log = logging.getLogger(__name__)
+RETRY_PAUSE = 0.3  # seconds before a failed model is asked once more
+LONGEST_PAUSE = 5.0  # seconds: who asks for a longer pause (Retry-After) is not waited for; the candidate is listening
+LABEL_ROOM = 24  # characters held back while streaming
+_LABEL = re.compile(r"^\s*(?:\*\*)?interviewer(?:\*\*)?\s*:(?:\*\*)?\s*", re.IGNORECASE)
+_NOT_OWN = re.compile(r"(?:^|\n)\s*(?:\*\*)?candidate(?:\*\*)?\s*:|<\s*/?\s*(?:said|end)\b", re.IGNORECASE)
+SPOKEN_BY_MODEL = ("ask", "next_section", "follow_up", "hint")
+
+
+class ModelInterviewer:
+    """Lets a language model put the move into words: one call a turn. What fails twice, the embedded interviewer says."""
+
+    def __init__(self, model: ChatModel, embedded: EmbeddedInterviewer, prompts: Prompts, library: Library, retriever: Retriever) -> None:
+        self._model, self._embedded, self._prompts, self._library, self._retriever = model, embedded, prompts, library, retriever
+        self.name = model.name
+
+    async def speak(self, interview: Interview, move: Move, elapsed: float, emit: Emit) -> Utterance:
+        """Facts and time are said by code; the question by the model."""
+        if move.kind not in SPOKEN_BY_MODEL or (move.kind == "hint" and move.criterion is None):
+            return await self._embedded.speak(interview, move, elapsed, emit)
+        passages = await grounding(self._retriever, self._library, interview, move)
+        preface = self._embedded.preface(interview, move, elapsed)
+        messages = self._messages(interview, move, passages)
+        for last in (False, True):
+            if preface:
+                emit(preface + " ")
+            try:
+                text = await self._said(messages, emit)
+                whole = f"{preface} {text}".strip()
+                return Utterance(whole, self.name, tuple(passage.subsection for passage in passages))
+            except ModelUnavailable as error:
+                log.warning("The interviewer model failed: %s", error)
+                emit(None)
+                failure = error
+            if last or not failure.transient or failure.retry_after > LONGEST_PAUSE:
+                break
+            await asyncio.sleep(max(failure.retry_after, RETRY_PAUSE))
+        said = await self._embedded.speak(interview, move, elapsed, emit)
+        notice = f"{failure} This question comes from the embedded interviewer; nothing you wrote is lost."
+        return Utterance(said.text, said.brain, said.passages, notice)
+
+    async def _said(self, messages: list[Message], emit: Emit) -> str:
+        pieces: list[str] = []
+        stream = self._model.stream(messages)
+        try:
+            async for piece in own_words(stream):
+                pieces.append(piece)
+                emit(piece)
+        finally:
+            await stream.aclose()
+        text = "".join(pieces).strip()
+        if not text:
+            raise ModelUnavailable(f"The model {self.name} gave no words.")
+        return text
+
+    def _messages(self, interview: Interview, move: Move, passages: list[Passage]) -> list[Message]:
+        """The stable part first (provider caches reuse it), then the section so far, then what to do now."""
+        state, started = interview.section, interview.started
+        assert state is not None
+        section = self._library.section(state.id)
+        mark = f"s{started.seed:08x}{state.id}"
+        system = self._prompts.render(
+            "interviewer",
+            title=started.scenario.title,
+            brief=started.scenario.brief.strip(),
+            section=f"{section.id} {section.title}",
+            purpose=section.purpose,
+            level=started.level,
+            fence=mark,
+        )
+        said = [_line(turn, mark) for turn in interview.turns_of(state.id)]
+        task = self._task(interview, move, passages)
+        return [Message("system", system), Message("user", "\n\n".join([*said, task]))]
+
+    def _task(self, interview: Interview, move: Move, passages: list[Passage]) -> str:
+        render = self._prompts.render
+        if move.kind == "ask":
+            return render("move_ask", opening=self._embedded.opening(interview))
+        if move.kind == "next_section":
+            closed, opened = (self._library.section(name).title for name in list(interview.sections)[-2:])
+            return render("move_next_section", closed=closed, section=opened, opening=self._embedded.opening(interview))
+        assert move.criterion is not None
+        criterion = self._library.criteria[move.criterion]
+        if move.kind == "hint":
+            return render("move_hint", hint=criterion.hints[move.hint or 0])
+        shown = "\n".join(f"[{passage.subsection}] {passage.text}" for passage in passages) or "(nothing was found)"
+        return render("move_follow_up", aim=criterion.statement, question=self._embedded.question(interview, move), passages=shown)
+
+
+async def own_words(pieces: AsyncIterator[str]) -> AsyncIterator[str]:
+    """A model's words without a speaker label in front, up to where it begins to play the candidate or to repeat a fence.
+
+    Some models go on with the dialogue. A few characters are held back, so that a mark is seen before any of it is shown.
+    """
+    held, begun = "", False
+    async for piece in pieces:
+        held += piece
+        if not begun and len(held) < LABEL_ROOM:
+            continue
+        held, begun = held if begun else _LABEL.sub("", held), True
+        if _NOT_OWN.search(held):
+            break  # the caller closes the stream
+        if len(held) > LABEL_ROOM:
+            yield held[:-LABEL_ROOM]
+            held = held[-LABEL_ROOM:]
+    rest = _NOT_OWN.split(held if begun else _LABEL.sub("", held))[0].rstrip()
+    if rest:
+        yield rest
+
+
+def _line(turn: Turn, mark: str) -> str:
+    return fenced(turn.text, mark, "candidate") if turn.speaker == "candidate" else f"Interviewer: {unmarked(turn.text, mark)}"
