@@ -101,7 +101,7 @@ def grade(
             if as_json:
                 _print_json({"file": str(path), "error": str(error)})
             else:
-                typer.echo(f"{path}: {error}", err=True)
+                typer.echo(f"Error: {error}", err=True)
             continue
         if as_json:
             _print_json({"file": str(path), **card.model_dump(mode="json")})

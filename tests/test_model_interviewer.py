@@ -88,7 +88,7 @@ async def test_the_model_asks_the_first_question_and_its_words_are_kept(server: 
         session = await make_desk(conducted_by(parts, model)).start(parts.library.scenario("url-shortener"), "senior", 45)
         updates = await listened(session.go_on())
     assert shown(updates) == last(updates).turn.text
-        assert shown(updates).startswith(("Hello.", "Let us start.")) and shown(updates).endswith(f" {OPENING}")
+    assert shown(updates).startswith(("Hello.", "Let us start.")) and shown(updates).endswith(f" {OPENING}")
     assert (last(updates).turn.brain, last(updates).notice) == ("test-model", None)
     (request,) = server.requests
     assert session.interview.started.scenario.brief.strip() in request.text
