@@ -49,15 +49,20 @@ def build(settings: Settings, parts: Parts | None = None) -> FastAPI:
     return app
 
 
-def main(host: str = "127.0.0.1", port: int = 7860) -> None:
-    """Serve the page until the process is stopped."""
+def main(host: str = "127.0.0.1", port: int = 7860, settings: Settings | None = None, open_page: bool = False) -> None:
+    """Serve the page until the process is stopped; `open_page` shows it in the machine's browser as soon as it answers."""
     import uvicorn
 
     try:
-        app = build(load_settings())
+        app = build(settings or load_settings())
     except InterviewError as error:
-        sys.exit(str(error))
-    print(f"The interview is at http://{host}:{port}", flush=True)
+        sys.exit(f"Error: {error}")
+    address = f"http://{host}:{port}"
+    print(f"The interview is at {address}", file=sys.stderr, flush=True)
+    if open_page:
+        import webbrowser
+
+        threading.Timer(1.0, webbrowser.open, [address]).start()
     uvicorn.run(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=3)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from agent.clock import LONGEST, SHORTEST, divide
 from agent.errors import Conflict, InterviewError
-from agent.events import Answered, AnyEvent, Asked, Commanded, Finished, Intent, Paused, Resumed, SectionGraded, SectionOpened, Started
+from agent.events import Answered, AnyEvent, Asked, Commanded, Intent, Paused, Resumed, SectionGraded, SectionOpened, Started
 from agent.graph import build_assess, build_conduct
 from agent.schema import Level, Move, Scenario, Scorecard, SectionResult, Transcript, Turn
 from agent.scoring import scorecard, without_verdicts
@@ -180,17 +180,26 @@ class InterviewSession:
         return reached if self.desk.grace is not None and since > self.desk.grace else max(reached, kept.elapsed + since)
 
     async def attend(self) -> float:
-        """A sign of life: the clock runs from here on. Returns the active seconds."""
+        """A sign of life: the clock runs from here on, unless the interviewer is thinking. Returns the active seconds."""
         elapsed = await self.elapsed()
-        running = not self.interview.paused and not self.interview.finished
-        beat = self.desk.context.clock.now() if running else None
-        await asyncio.to_thread(self.desk.store.attend, self.id, Attendance(elapsed, beat, self.desk.server))
+        if not self._lock.locked():
+            await self._set_clock(elapsed, running=True)
         return elapsed
 
     async def leave(self) -> None:
         """The page was closed: the clock stands still until the next sign of life."""
+        await self._set_clock(await self.elapsed(), running=False)
+
+    async def _attend(self) -> float:
+        """Like `attend`, for who holds the lock."""
         elapsed = await self.elapsed()
-        await asyncio.to_thread(self.desk.store.attend, self.id, Attendance(elapsed, None, self.desk.server))
+        await self._set_clock(elapsed, running=True)
+        return elapsed
+
+    async def _set_clock(self, elapsed: float, running: bool) -> None:
+        running = running and not self.interview.paused and not self.interview.finished
+        now = Attendance(elapsed, self._now() if running else None, self.desk.server)
+        await asyncio.to_thread(self.desk.store.attend, self.id, now)
 
     # -- what the candidate does --
 
@@ -198,7 +207,7 @@ class InterviewSession:
         """Let the interviewer speak if it owes an utterance (at the start, and after a crash in mid-turn)."""
         async with self._lock:
             await self._refresh()
-            async for update in self._conduct(await self.attend()):
+            async for update in self._conduct(await self._attend()):
                 yield update
 
     async def reply(self, text: str, message: str | None = None) -> AsyncIterator[Update]:
@@ -220,7 +229,7 @@ class InterviewSession:
             section = self._open_section()
             if self.interview.paused:
                 await self._resume()
-            elapsed = await self.attend()
+            elapsed = await self._attend()
             await self._append(Answered(elapsed=elapsed, at=self._now(), section=section, text=said, message=message or secrets.token_hex(8)))
             yield TurnAdded(self.interview.turns[-1])
             async for update in self._conduct(elapsed):
@@ -233,7 +242,7 @@ class InterviewSession:
             section = self._open_section()
             if self.interview.paused:
                 await self._resume()
-            elapsed = await self.attend()
+            elapsed = await self._attend()
             await self._append(Commanded(elapsed=elapsed, at=self._now(), section=section, intent=intent))
             async for update in self._conduct(elapsed):
                 yield update
@@ -244,7 +253,7 @@ class InterviewSession:
             await self._refresh()
             self._open_section()
             if not self.interview.paused:
-                await self._pause(await self.attend())
+                await self._pause(await self._attend())
 
     async def resume(self) -> None:
         """Let the clock run again. Harmless when it runs."""
@@ -323,6 +332,7 @@ class InterviewSession:
             return
         produced: list[AnyEvent] = []
         start: ConductState = {"interview": self.interview, "elapsed": elapsed, "events": []}
+        await self._set_clock(elapsed, running=False)  # a slow model's time is not the candidate's
         async for mode, piece in self.desk.conduct.astream(start, context=self.desk.context, stream_mode=["custom", "values"]):
             if mode == "custom":
                 yield Restarted() if piece is None else Token(str(piece))
@@ -330,6 +340,7 @@ class InterviewSession:
                 produced = piece.get("events", [])  # type: ignore[union-attr]
         stamped = [event.model_copy(update={"at": self._now()}) for event in produced]
         await self._append(*stamped)
+        await self._set_clock(elapsed, running=True)
         for event in stamped:
             if isinstance(event, SectionOpened):
                 yield SectionChanged(event.section, event.seconds)
@@ -337,18 +348,16 @@ class InterviewSession:
                 yield TurnAdded(self.interview.turns[-1], event.notice)
                 if event.move.kind == "pause":
                     await self._pause(elapsed)
-            elif isinstance(event, Finished):
-                await self.leave()
         self.start_grading()
 
     async def _pause(self, elapsed: float) -> None:
         await self._append(Paused(elapsed=elapsed, at=self._now()))
-        await asyncio.to_thread(self.desk.store.attend, self.id, Attendance(elapsed, None, self.desk.server))
+        await self._set_clock(elapsed, running=False)
 
     async def _resume(self) -> None:
         elapsed = await self.elapsed()
         await self._append(Resumed(elapsed=elapsed, at=self._now()))
-        await self.attend()
+        await self._set_clock(elapsed, running=True)
 
     async def _append(self, *events: AnyEvent) -> None:
         """Append events after those that this session knows.

@@ -5,11 +5,13 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from agent.assembly import Parts
+from agent.assembly import Parts, assemble
 from agent.clock import ManualClock
 from agent.errors import Conflict, InterviewError, NotFound
+from agent.llm import ScriptedChatModel
 from agent.schema import Turn
 from agent.session import Desk, InterviewSession, ScorecardReady, Token, TurnAdded, Update
+from agent.settings import Settings
 
 MakeDesk = Callable[..., Desk]
 ANSWER = "We keep the messages partitioned by conversation id, because every read asks for one conversation, newest first."
@@ -290,3 +292,17 @@ async def test_a_repeat_asks_the_same_again(make_desk: MakeDesk, parts: Parts) -
     question = last(session).text
     await heard(session.reply("Could you repeat the question?"))
     assert question in last(session).text
+
+
+async def test_a_slow_models_time_is_not_the_candidates(make_desk: MakeDesk, parts: Parts, clock: ManualClock, settings: Settings) -> None:
+    def slow(_: object) -> str:
+        clock.advance(60)
+        return "Why there?"
+
+    model = ScriptedChatModel([slow], repeat=True)
+    session = await started(make_desk(assemble(settings, interviewer=model)), parts)
+    clock.advance(10)
+    await heard(session.reply(ANSWER))
+    assert await session.elapsed() == 10
+    clock.advance(5)
+    assert await session.elapsed() == 15
