@@ -6,13 +6,13 @@ INSTALLED := $(VENV)/.installed
 
 .PHONY: run test check lint bench calibrate clean
 
-run: $(INSTALLED) data/index
+run: $(INSTALLED) data/index/.built
 	$(BIN)/python -m agent serve --open
 
-test: $(INSTALLED) data/index
+test: $(INSTALLED) data/index/.built
 	$(BIN)/python -m pytest
 
-check: $(INSTALLED) data/index lint
+check: $(INSTALLED) data/index/.built lint
 	$(BIN)/python -m pytest -m "not browser"
 
 lint: $(INSTALLED)
@@ -20,11 +20,11 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(INSTALLED) data/index
+bench: $(INSTALLED) data/index/.built
 	$(BIN)/python -m evals.bench
 	$(BIN)/python -m evals.retrieval
 
-calibrate: $(INSTALLED) data/index
+calibrate: $(INSTALLED) data/index/.built
 	$(BIN)/python -m agent.calibrate
 
 # torch by itself first: a pinned version takes a CPU build where one is at hand.
@@ -35,8 +35,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
 
-data/index: | $(INSTALLED)
+data/index/.built: | $(INSTALLED)
 	$(BIN)/python -m corpus.ingest
+	touch $@
 
 clean:
-	rm -rf $(VENV) data
+	rm -rf $(VENV) data/index

@@ -23,11 +23,10 @@ WARM_AFTER = 1.5  # seconds after the server listens
 def build(settings: Settings, parts: Parts | None = None) -> FastAPI:
     """The page as an application. `parts` given here are used instead of those that the settings describe.
 
-    Nothing that is said leaves the machine by itself: Gradio's analytics and LangSmith's tracing are off unless the
-    environment asks for them.
+    Nothing that is said leaves the machine by itself: Gradio's analytics are off unless the environment asks for
+    them, and LangSmith's tracing unless the settings do.
     """
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-    os.environ.setdefault("LANGSMITH_TRACING", "false")
     with no_stubs():
         import gradio as gr
     from page.guard import Guard

@@ -63,8 +63,11 @@ def play(
     chosen = _level(level) or "senior"
     answers = read_candidate(candidate)
     parts = _parts(_settings(corpus, model))
-    problem = asyncio.run(_scenario(parts, scenario))
-    transcript, card = asyncio.run(conduct(parts, problem, chosen, minutes, answers, seed))
+
+    async def conducted() -> tuple["Transcript", "Scorecard"]:
+        return await conduct(parts, await _scenario(parts, scenario), chosen, minutes, answers, seed)
+
+    transcript, card = asyncio.run(conducted())
     if as_json:
         _print_json({"transcript": transcript.model_dump(mode="json"), "scorecard": card.model_dump(mode="json")})
     else:
@@ -81,21 +84,27 @@ def grade(
     as_json: Json = False,
 ) -> None:
     """Grade transcripts: one scorecard a file. A file that cannot be read is an error; the others are still graded."""
+    chosen = _level(level)
+    parts = _parts(_settings(corpus, model))
+    if asyncio.run(_graded(parts, files, scenario, chosen, as_json)):
+        raise typer.Exit(1)
+
+
+async def _graded(parts: "Parts", files: list[Path], scenario: str | None, level: "Level | None", as_json: bool) -> int:
+    """Print a scorecard, or what is wrong, for each file in turn; returns how many failed."""
     from agent.importing import Sectioner, read_transcript
     from agent.rendering import report_markdown
 
-    chosen = _level(level)
-    parts = _parts(_settings(corpus, model))
-    title = asyncio.run(_scenario(parts, scenario)).title if scenario else None
+    title = parts.library.problem(scenario).title if scenario else None
     parts.warm()
     sectioner = Sectioner(parts.library, parts.retriever)
     failed = 0
     for path in files:
         try:
-            transcript = read_transcript(path, parts.library, sectioner, scenario=scenario, level=chosen)
-            if title and scenario and transcript.scenario == scenario:
+            transcript = read_transcript(path, parts.library, sectioner, scenario=scenario, level=level)
+            if title and transcript.scenario == scenario:
                 transcript = transcript.model_copy(update={"title": title})
-            card = asyncio.run(grade_transcript(parts, transcript))
+            card = await grade_transcript(parts, transcript)
         except InterviewError as error:
             failed += 1
             if as_json:
@@ -107,8 +116,7 @@ def grade(
             _print_json({"file": str(path), **card.model_dump(mode="json")})
         else:
             typer.echo(report_markdown(card, transcript, parts.library))
-    if failed:
-        raise typer.Exit(1)
+    return failed
 
 
 @app.command()
@@ -123,6 +131,8 @@ def retrieve(
     """Find the subsections of the framework that a statement is about."""
     if (text is None) == (file is None):
         raise InterviewError("Give either a statement or --file with one statement a line.")
+    if text is not None and not text.strip():
+        raise InterviewError("The statement is empty.")
     retriever = _parts(_settings(corpus)).retriever
     if file is not None:
         for line in _lines(file):
@@ -257,10 +267,11 @@ def _desk(settings: "Settings") -> "Desk":
 
 
 async def _scenario(parts: "Parts", named: str) -> "Scenario":
-    """A scenario by id; a title with a space in it is a problem of the user's own."""
+    """A scenario by id, or a problem of the user's own, whose facts a model drafts if there is one."""
     from agent.drafting import draft_scenario
+    from agent.library import TYPED
 
-    if named in parts.library.scenarios or " " not in named.strip():
+    if parts.library.problem(named).id != TYPED:
         return parts.library.scenario(named)
     return await draft_scenario(parts.drafter, parts.prompts, parts.library, named)
 

@@ -1,5 +1,6 @@
 """Puts the parts together from settings: the one place that knows which brain is at work."""
 
+import os
 from dataclasses import dataclass
 
 from agent.clock import Clock, SystemClock
@@ -51,6 +52,8 @@ class Parts:
 
 def assemble(settings: Settings, interviewer: ChatModel | None = None, grader: ChatModel | None = None) -> Parts:
     """Build the parts. A model given here (a scripted one, say) is used instead of the one in the settings."""
+    if not settings.tracing:
+        silence_tracing()
     library = load_library(settings.corpus)
     encoder, prompts = Encoder(settings.encoder), Prompts()
     retriever = Retriever(library, encoder, settings.data)
@@ -69,6 +72,15 @@ def assemble(settings: Settings, interviewer: ChatModel | None = None, grader: C
         ModelGrader(library, judges, prompts) if judges else EmbeddedGrader(library, matcher),
         speaks,
     )
+
+
+def silence_tracing() -> None:
+    """Switch LangSmith's tracing off, whatever variables are set for other programs: it would send every state out."""
+    from langsmith import utils
+
+    for name in ("LANGSMITH_TRACING_V2", "LANGCHAIN_TRACING_V2", "LANGSMITH_TRACING", "LANGCHAIN_TRACING"):
+        os.environ[name] = "false"
+    utils.get_env_var.cache_clear()  # type: ignore[attr-defined]
 
 
 def endpoint(settings: Settings, model: str) -> ChatModel | None:

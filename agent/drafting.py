@@ -59,6 +59,6 @@ async def draft_scenario(model: ChatModel | None, prompts: Prompts, library: Lib
         log.warning("Only %d facts were drafted; the general ones are used.", len(drafted.facts))
         return general
     facts = [Fact(id=f"drafted-{n}", topic=f.topic, short=f.short[:60], answer=f.answer, asks=tuple(f.asks)) for n, f in enumerate(drafted.facts)]
-    covered = {fact.topic for fact in facts}
+    covered = {fact.topic.casefold() for fact in facts}  # models write "Users" for "users"
     facts += [fact for fact in general.facts if fact.topic not in covered]
     return general.model_copy(update={"brief": drafted.brief, "facts": tuple(facts)})

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from agent.errors import MalformedReply, ModelUnavailable
 from agent.library import Library
 from agent.llm import ChatModel, Message
-from agent.matcher import Match, Matcher
+from agent.matcher import Match, Matcher, is_question
 from agent.prompts import Prompts, fenced, unmarked
 from agent.schema import Criterion, SectionResult, Transcript, Turn, Verdict
 from agent.scoring import section_result, without_verdicts
@@ -79,6 +79,8 @@ class EmbeddedGrader:
 def _judged(match: Match, criterion: Criterion, hints: int) -> Verdict:
     chance = match.probability
     status: Literal["met", "partial", "not_observed"] = "met" if chance >= MET else "partial" if chance >= PARTIAL else "not_observed"
+    if status == "met" and match.piece is not None and is_question(match.piece.text):
+        status = "partial"  # asking well is half of it; using the answer is the other half
     if match.piece is None or status == "not_observed":
         near = match.piece is not None and match.near_miss and chance > 0.1
         why = "The nearest words resemble an answer that does not count." if near else "Nothing that was said comes near what counts."
@@ -89,7 +91,7 @@ def _judged(match: Match, criterion: Criterion, hints: int) -> Verdict:
         status=status,
         quote=match.piece.text,
         turn=match.piece.turn,
-        confidence=round(chance if status == "met" else 1 - 2 * abs(chance - (MET + PARTIAL) / 2), 3),
+        confidence=round(chance if status == "met" else max(0.0, 1 - 2 * abs(chance - (MET + PARTIAL) / 2)), 3),
         reason=why,
         hints=min(hints, 3),
     )

@@ -19,7 +19,7 @@ from agent.text import shortened
 
 log = logging.getLogger(__name__)
 Emit = Callable[[str | None], None]  # words as they come; None: forget them, the utterance starts again
-QUOTE_FROM = 0.38  # cosine from which on a sentence is near enough to a question to be quoted back
+QUOTE_FROM = 0.45  # cosine from which on a sentence is near enough to a question to be quoted back
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,8 @@ class EmbeddedInterviewer:
     async def speak(self, interview: Interview, move: Move, elapsed: float, emit: Emit) -> Utterance:
         """Say the move at once."""
         passages = await grounding(self._retriever, self._library, interview, move)
-        text = " ".join(part for part in (self.preface(interview, move, elapsed), self.body(interview, move)) if part)
+        body = await asyncio.to_thread(self.body, interview, move)  # it may encode, and wait for another thread that does
+        text = " ".join(part for part in (self.preface(interview, move, elapsed), body) if part)
         emit(text)
         return Utterance(text, self.name, tuple(passage.subsection for passage in passages))
 
@@ -86,7 +87,7 @@ class EmbeddedInterviewer:
             case "clarify":
                 return "" if move.asked_unknown else self._phrase(interview, "fact_more")
             case "repeat":
-                return f"{self._phrase(interview, 'repeat')} {last_question(interview)}"
+                return f"{self._phrase(interview, 'repeat')} {self._last_question(interview)}"
             case "pause":
                 return self._phrase(interview, "pause")
             case "wrap_up":
@@ -147,6 +148,18 @@ class EmbeddedInterviewer:
         lead = self._phrase(interview, "stuck" if "stuck" in move.reason else "hint")
         return f"{lead} {self._library.criteria[move.criterion].hints[move.hint]}"
 
+    def _last_question(self, interview: Interview) -> str:
+        """What was asked last, without the hand-over, the quote and the time that were said round it."""
+        kinds = ("ask", "next_section", "follow_up", "hint", "curveball")
+        turn = next(turn for turn in reversed(interview.turns) if turn.move is not None and turn.move.kind in kinds)
+        bank: list[str] = []
+        if turn.move is not None and turn.move.criterion is not None:
+            criterion = self._library.criteria[turn.move.criterion]
+            bank = [*criterion.follow_ups, *criterion.hints]
+        elif turn.section in interview.sections:
+            bank = [self.opening(interview)]
+        return next((question for question in bank if question in turn.text), turn.text)
+
     def _phrase(self, interview: Interview, name: str) -> str:
         return choose(getattr(self._library.phrases, name), interview.started.seed, name, len(interview.turns))
 
@@ -173,15 +186,6 @@ def last_answer(interview: Interview) -> Turn | None:
     """The candidate's latest turn in the open section."""
     state = interview.section
     return next((t for t in reversed(interview.turns) if t.speaker == "candidate" and state and t.section == state.id), None)
-
-
-def last_question(interview: Interview) -> str:
-    """The interviewer's latest question in the open section, without hand-over and time."""
-    kinds = ("ask", "follow_up", "next_section", "curveball", "hint")
-    for turn in reversed(interview.turns):
-        if turn.speaker == "interviewer" and turn.move is not None and turn.move.kind in kinds:
-            return turn.text
-    return ""
 
 
 def _mid_sentence(title: str) -> str:

@@ -13,9 +13,12 @@ from pydantic import BaseModel, ValidationError
 
 from agent.errors import ConfigurationError, NotFound
 from agent.schema import Criterion, Phrases, Point, Rubric, Scenario, Section, Subsection
+from agent.text import clean
 
 SHIPPED = Path(__file__).resolve().parent.parent / "corpus"
 GENERAL = "general"  # the scenario whose facts serve a problem that the candidate typed in
+TYPED = "typed"  # the id of such a problem
+LONGEST_TITLE = 120  # characters of a problem that the candidate typed in
 AS_TIME_ALLOWS = "as time allows"
 
 _HEADING = re.compile(r"^##\s+(?P<id>\d+(?:\.\d+)?)\s+(?P<title>\S.*)$")
@@ -40,7 +43,6 @@ class Library:
     scenarios: dict[str, Scenario]
     phrases: Phrases
     digest: str  # changes when any file of the corpus does
-    framework_digest: str  # changes when the framework does: decides whether the index is fresh
     sources: dict[str, Path] = field(default_factory=dict)  # criterion or scenario id -> its file
 
     @cached_property
@@ -67,12 +69,17 @@ class Library:
         known = ", ".join(sorted(self.scenarios))
         raise NotFound(f"There is no scenario {scenario_id!r}. Known: {known}. A title such as 'Build a parking app' works too.")
 
+    def problem(self, named: str) -> Scenario:
+        """A scenario by id; a title with a space in it is a problem of the user's own."""
+        return self.typed_scenario(named) if " " in named.strip() and named not in self.scenarios else self.scenario(named)
+
     def typed_scenario(self, title: str) -> Scenario:
         """A problem that the candidate typed in, with the general set of facts."""
-        thing = re.sub(r"^\s*(build|design|create|make)\s+", "", title.strip(), flags=re.IGNORECASE).strip(" .!?") or "your system"
+        plain = " ".join(re.sub(r"[<>{}]", " ", clean(title)).split())[:LONGEST_TITLE]  # it stands in prompts: one short line, no marks
+        thing = re.sub(r"^(build|design|create|make)\s+", "", plain, flags=re.IGNORECASE).strip(" .!?") or "your system"
         general = self.scenario(GENERAL)
         brief = f"You are asked to build {thing}. Nothing is fixed yet: ask for what you need, and state what you assume."
-        return general.model_copy(update={"id": "typed", "title": f"Build {thing}", "thing": thing, "brief": brief})
+        return general.model_copy(update={"id": TYPED, "title": f"Build {thing}", "thing": thing, "brief": brief})
 
 
 def load_library(root: Path | None = None) -> Library:
@@ -83,7 +90,7 @@ def load_library(root: Path | None = None) -> Library:
     # a bare folder of Markdown files replaces the framework only
     bare = root is not None and not (root / "framework").is_dir() and any(root.glob("*.md"))
     framework = home if bare else home / "framework"
-    sections, framework_digest = _framework(framework)
+    sections = _framework(framework)
     rubric_files = _files(home / "rubrics", "*.yaml") or _files(SHIPPED / "rubrics", "*.yaml")
     scenario_files = _files(home / "scenarios", "*.yaml") or _files(SHIPPED / "scenarios", "*.yaml")
     sources: dict[str, Path] = {}
@@ -92,7 +99,7 @@ def load_library(root: Path | None = None) -> Library:
     phrase_file = home / "phrases.yaml" if (home / "phrases.yaml").is_file() else SHIPPED / "phrases.yaml"
     phrases, _ = _read_yaml(phrase_file, Phrases)
     digest = _digest([*_files(framework, "*.md"), *rubric_files, *scenario_files, phrase_file])
-    return Library(sections, rubrics, scenarios, phrases, digest, framework_digest, sources)
+    return Library(sections, rubrics, scenarios, phrases, digest, sources)
 
 
 def _files(folder: Path, pattern: str) -> list[Path]:
@@ -109,7 +116,7 @@ def _digest(paths: Sequence[Path]) -> str:
 # --- framework --------------------------------------------------------------------------------------------------
 
 
-def _framework(folder: Path) -> tuple[tuple[Section, ...], str]:
+def _framework(folder: Path) -> tuple[Section, ...]:
     paths = _files(folder, "*.md")
     if not paths:
         raise ConfigurationError(f"There is no framework in {folder}: it needs one Markdown file a section (see corpus/README.md).")
@@ -119,7 +126,7 @@ def _framework(folder: Path) -> tuple[tuple[Section, ...], str]:
         if section.id in found:
             raise CorpusError(path, 1, f"section {section.id} is already in {found[section.id][1].name}")
         found[section.id] = (section, path)
-    return tuple(found[key][0] for key in sorted(found, key=int)), _digest(paths)
+    return tuple(found[key][0] for key in sorted(found, key=int))
 
 
 def read_section(path: Path) -> Section:

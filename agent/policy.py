@@ -124,12 +124,14 @@ def _hint(interview: Interview, rubric: Rubric, level: Level, nudge: bool, why: 
 
 
 def _onwards(interview: Interview, elapsed: float, why: str) -> Move:
+    """The next section, or the end; what the candidate asked for with his last words is still told."""
     following = interview.next_section
+    facts = interview.last.facts if interview.last else ()
     if following is None:
-        return Move(kind="wrap_up", reason=f"{why}; it was the last section")
+        return Move(kind="wrap_up", facts=facts, reason=f"{why}; it was the last section")
     if interview.budget.total - elapsed < LEAST_SECONDS:
         return Move(kind="wrap_up", reason="the time is over")
-    return Move(kind="next_section", reason=why)
+    return Move(kind="next_section", facts=facts, reason=why)
 
 
 def choose(options: Iterable[str], *key: object) -> str:

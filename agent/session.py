@@ -7,9 +7,12 @@ folded from it, so a crash, a second tab or a second server loses nothing.
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
+
+from pydantic import ValidationError
 
 from agent.clock import LONGEST, SHORTEST, divide
 from agent.errors import Conflict, InterviewError
@@ -132,7 +135,13 @@ class Desk:
     async def mine(self, owner: str | None = None) -> list["InterviewSession"]:
         """All interviews (of one owner), newest first."""
         names = await asyncio.to_thread(self.store.interviews, owner)
-        return [await self.open(name, owner) for name in names]
+        found = []
+        for name in names:
+            try:
+                found.append(await self.open(name, owner))
+            except ValidationError as error:  # written by another version: the others are still listed
+                log.warning("The interview %s cannot be read: %s", name, error.errors()[0]["msg"])
+        return found
 
     async def erase(self, interview: str, owner: str | None = None) -> None:
         """Remove an interview and everything that was said in it."""
@@ -207,8 +216,9 @@ class InterviewSession:
         """Let the interviewer speak if it owes an utterance (at the start, and after a crash in mid-turn)."""
         async with self._lock:
             await self._refresh()
-            async for update in self._conduct(await self._attend()):
-                yield update
+            async with aclosing(self._conduct(await self._attend())) as updates:
+                async for update in updates:
+                    yield update
 
     async def reply(self, text: str, message: str | None = None) -> AsyncIterator[Update]:
         """The candidate says something. It is kept before anything else happens; `message` makes a second delivery harmless.
@@ -232,11 +242,14 @@ class InterviewSession:
             elapsed = await self._attend()
             await self._append(Answered(elapsed=elapsed, at=self._now(), section=section, text=said, message=message or secrets.token_hex(8)))
             yield TurnAdded(self.interview.turns[-1])
-            async for update in self._conduct(elapsed):
-                yield update
+            async with aclosing(self._conduct(elapsed)) as updates:
+                async for update in updates:
+                    yield update
 
     async def click(self, intent: Intent) -> AsyncIterator[Update]:
         """The candidate uses a control: hint, repeat, done (next section), end."""
+        if self._lock.locked():
+            raise Conflict("The interviewer is speaking. Wait for the question, then use the control again.")
         async with self._lock:
             await self._refresh()
             section = self._open_section()
@@ -244,8 +257,9 @@ class InterviewSession:
                 await self._resume()
             elapsed = await self._attend()
             await self._append(Commanded(elapsed=elapsed, at=self._now(), section=section, intent=intent))
-            async for update in self._conduct(elapsed):
-                yield update
+            async with aclosing(self._conduct(elapsed)) as updates:
+                async for update in updates:
+                    yield update
 
     async def pause(self) -> None:
         """Stop the clock. Harmless when it stands already."""
@@ -271,7 +285,8 @@ class InterviewSession:
         async with self._lock:
             await self._refresh()
             state = self.interview.section
-            if state is None or self.interview.finished or not state.nudge_due(elapsed):
+            owed = self.interview.unanswered  # the reply comes first, and tells the time itself: said now, this would stand in its place
+            if state is None or owed or self.interview.paused or self.interview.finished or not state.nudge_due(elapsed):
                 return
             said = await self.desk.context.interviewer.speak(self.interview, Move(kind="nudge", nudge=True, reason="time"), elapsed, lambda _: None)
             await self._append(Asked(elapsed=elapsed, at=self._now(), section=state.id, text=said.text, move=Move(kind="nudge", nudge=True)))
@@ -280,8 +295,9 @@ class InterviewSession:
     # -- grading --
 
     async def grade(self, again: Iterable[str] = ()) -> AsyncIterator[Update]:
-        """Grade every section that is over and has no result yet (and those in `again`), in the background; yields as they arrive."""
-        repeat = set(again)
+        """Grade every section that is over and has no result yet, and those in `again` whose grader failed; yields as they arrive."""
+        failed = {name for name, result in self.interview.results.items() if result.status == "unscored"}
+        repeat = failed & set(again)
         due = [s for s in self.interview.closed if s not in self.interview.results or s in repeat]
         tasks = [self.desk.grading(self.id, section, self._assess(section)) for section in due]
         for done in asyncio.as_completed(tasks):
@@ -326,7 +342,7 @@ class InterviewSession:
 
     # -- the log --
 
-    async def _conduct(self, elapsed: float) -> AsyncIterator[Update]:
+    async def _conduct(self, elapsed: float) -> AsyncGenerator[Update]:
         """Run the conduct graph once, if an utterance is owed, and keep what it produced."""
         if not self.interview.unanswered or self.interview.finished:
             return

@@ -27,6 +27,7 @@ class Settings(BaseSettings):
     data: Path = Path("data")  # index and, by default, the database
     database_url: str | None = None  # SQLAlchemy URL; default: SQLite in the data folder
     encoder: str = EMBEDDED_ENCODER
+    tracing: bool = False  # LangSmith's tracing, which comes with LangGraph and would send out what the candidate says
 
     @property
     def interviewer(self) -> str:

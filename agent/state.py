@@ -206,7 +206,6 @@ class AssessState(TypedDict, total=False):
     transcript: Transcript
     section: str
     hints: dict[str, int]
-    elapsed: float
     result: SectionResult
 
 

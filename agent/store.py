@@ -153,7 +153,7 @@ def _engine(url: str) -> Engine:
         parsed = make_url(url)
         if parsed.get_backend_name() != "sqlite":
             return create_engine(url, pool_pre_ping=True)
-    except (SQLAlchemyError, ImportError) as error:
+    except (SQLAlchemyError, ImportError, ValueError) as error:
         raise ConfigurationError(f"The database URL {_shown(url)} is wrong: {error}. Example: sqlite:///data/interviews.db") from None
     if parsed.database in (None, "", ":memory:"):
         raise ConfigurationError("An interview needs a database that outlives a connection. Example: sqlite:///data/interviews.db")
@@ -176,5 +176,5 @@ def _engine(url: str) -> Engine:
 def _shown(url: str) -> str:
     try:
         return make_url(url).render_as_string(hide_password=True)
-    except SQLAlchemyError:
-        return repr(url)
+    except (SQLAlchemyError, ValueError):
+        return "in AGENT_DATABASE_URL"

@@ -11,13 +11,14 @@ import logging
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from agent.encoder import Encoder
-from agent.errors import RetrievalError
+from agent.errors import ConfigurationError, RetrievalError
 from agent.library import Library, load_library
 from agent.ranker import Ranker
 from agent.settings import load_settings
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 FORM = "3"  # of chunks and ranker; raise it when either changes
 CHUNKS, TEXTS = "chunks", "texts"  # the two collections: what is found, and every other text of the corpus with its vector
 BATCH = 1000  # records a call
+ABANDONED = 3600  # seconds after which another generation is certainly nobody's work in progress
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,9 @@ def open_index(library: Library, encoder: Encoder, home: Path) -> Index:
         return found
     try:
         _build(folder, held, texts, encoder)
-    except OSError as error:
+    except ConfigurationError:
+        raise
+    except Exception as error:  # the file system's and Chroma's failures alike
         raise RetrievalError(f"The index of the corpus cannot be written to {folder}: {error}. Set AGENT_DATA to a folder with space.") from None
     found = _kept(folder, held, texts, encoder)
     if found is None:
@@ -124,10 +128,10 @@ def _kept(folder: Path, held: tuple[Chunk, ...], texts: list[str], encoder: Enco
 
 def _build(folder: Path, held: tuple[Chunk, ...], texts: list[str], encoder: Encoder) -> None:
     log.warning("Building the index of the corpus: %d texts, a minute or two.", len(held) + len(texts))
+    folder.mkdir(parents=True, exist_ok=True)
+    generation = Path(tempfile.mkdtemp(prefix="g-", dir=folder))  # before the long work: a folder that cannot be written fails now
     vectors = encoder.encode_many([*(chunk.embedded for chunk in held), *texts])
     of_chunks, of_texts = vectors[: len(held)], vectors[len(held) :]
-    folder.mkdir(parents=True, exist_ok=True)
-    generation = Path(tempfile.mkdtemp(prefix="g-", dir=folder))
     client = _client(generation)
     collection = client.create_collection(CHUNKS, embedding_function=None, metadata={"hnsw:space": "cosine"})
     metadata = [{"section": c.section, "subsection": c.subsection, "kind": c.kind} for c in held]
@@ -139,7 +143,7 @@ def _build(folder: Path, held: tuple[Chunk, ...], texts: list[str], encoder: Enc
     pointer.write_text(json.dumps({"generation": generation.name, "chunks": len(held), "texts": len(texts)}))
     pointer.replace(folder / "manifest.json")
     for old in folder.glob("g-*"):
-        if old != generation:
+        if old != generation and time.time() - old.stat().st_mtime > ABANDONED:  # a younger one may be another process at work
             shutil.rmtree(old, ignore_errors=True)
 
 

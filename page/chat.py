@@ -58,7 +58,7 @@ def notices(events: list[AnyEvent]) -> dict[int, str]:
 def problem(error: Exception) -> str:
     """What went wrong, in the chat's own place: what happened, what is safe, what to do."""
     if not isinstance(error, InterviewError):
-        what = f"The server made a mistake ({type(error).__name__}). Everything said so far is kept, and your text is still in the box: try again."
+        what = f"The server failed ({type(error).__name__}). What arrived is kept, and what did not is still in the box. Reload the page, then go on."
     elif isinstance(error, Conflict):
         what = f"{error} Everything said so far is kept."
     else:

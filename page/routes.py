@@ -63,13 +63,15 @@ def routes(desk: Desk, parts: Parts) -> APIRouter:
 
 
 def document(session: InterviewSession, parts: Parts, kind: str) -> str:
-    """An interview as a file: the report as Markdown or HTML, or the transcript as JSON. InterviewError while it is graded."""
+    """An interview as a file: the report as Markdown or HTML, or the transcript as JSON. InterviewError until they can be had."""
     transcript = session.transcript()
+    if not session.interview.finished:  # a transcript says what each question aimed at
+        raise InterviewError("Report and transcript can be downloaded when the interview is over.")
     if kind == "json":
         return transcript.model_dump_json(indent=2)
     card = session.scorecard()
     if card is None:
-        raise InterviewError("The report is written when the interview is over and every section is graded. The transcript can be downloaded now.")
+        raise InterviewError("The report is written when every section is graded. The transcript can be downloaded now.")
     from agent.rendering import report_html, report_markdown
 
     write = report_markdown if kind == "md" else report_html

@@ -19,6 +19,11 @@ DATA = Path(os.environ.get("AGENT_TEST_DATA", "data"))  # where the index of the
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The browser's tests come last: its driver keeps an event loop running, in which no asynchronous test can run."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _alone() -> Iterator[None]:
     """Nothing is asked of the network, and no key or endpoint of the developer's leaks into a test."""

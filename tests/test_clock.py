@@ -41,3 +41,14 @@ def test_a_practice_of_two_sections_fills_its_length(library: Library) -> None:
 def test_time_reads_as_a_person_says_it() -> None:
     assert [spoken(s) for s in (170, 60, 30, 5)] == ["about 3 minutes", "about a minute", "about half a minute", "a few seconds"]
     assert [as_clock(s) for s in (192.9, 0, -3)] == ["3:12", "0:00", "0:00"]
+
+
+@pytest.mark.parametrize("section", ["7", "8"])
+def test_a_section_that_opens_after_the_end_gets_no_time_and_not_less(library: Library, section: str) -> None:
+    assert divide(library.sections, 45).on_opening(section, 46 * 60) == 0
+
+
+def test_a_section_as_time_allows_leaves_the_sections_after_it_their_time(library: Library) -> None:
+    budget = divide([library.section("8"), library.section("5"), library.section("6")], 20)
+    assert budget.on_opening("8", 0) == pytest.approx(budget.planned["8"])
+    assert budget.on_opening("8", 19 * 60) == 0

@@ -1,12 +1,14 @@
 """The embedded grader gives credit for answers and for nothing else."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from agent.assembly import Parts
 from agent.grader import Assessment, EmbeddedGrader
-from agent.matcher import is_question, pieces, takes_questions
-from agent.schema import SectionResult, Transcript, Turn
-from agent.text import normalised
+from agent.matcher import Match, Matcher, Piece, is_question, pieces, shows_something, takes_questions
+from agent.schema import SectionResult, Transcript, Turn, Verdict
+from agent.text import normalised, sentences
 
 SECTIONS = [str(n) for n in range(10)]
 OFF_TOPIC = (
@@ -97,3 +99,73 @@ def test_a_piece_is_a_sentence_or_two_neighbours_as_they_stand() -> None:
     found = [piece.text for piece in pieces([(1, text)], [])]
     assert found[-1] == text
     assert all(piece in text for piece in found)
+
+
+# --- what can be evidence ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "evidence"),
+    [
+        ("We keep the links in one table keyed by code.", True),
+        ("We keep it in Postgres.", False),
+        ("We don't need a cache here.", False),
+        ("We don't need a cache here, because every read is one lookup by key and the primary has room.", True),
+        ("So you ask how I would keep the data close to the user in every region.", False),
+    ],
+)
+def test_a_piece_is_evidence_when_it_is_long_enough_and_gives_a_reason_for_a_refusal_and_is_no_echo(text: str, evidence: bool) -> None:
+    assert shows_something(text, ["How would you keep the data close to the user in every region?"]) == evidence
+
+
+def test_an_example_put_as_a_question_earns_nothing_where_asking_earns_nothing(parts: Parts) -> None:
+    for criterion in parts.library.rubrics["6"].criteria:
+        for example in (example for example in criterion.examples if len(sentences(example)) == 1):
+            assert credited(grade(parts, "6", example)) != []
+            assert credited(grade(parts, "6", example.rstrip(".") + "?")) == []
+
+
+def test_what_was_said_in_another_section_earns_nothing(parts: Parts) -> None:
+    criterion = parts.library.criteria["store-fits-access"]
+    turns = [Turn(n=1, section="5", speaker="candidate", text=criterion.examples[0]), Turn(n=2, section="6", speaker="candidate", text="So it is.")]
+    result = EmbeddedGrader(parts.library, parts.matcher).grade_now(Assessment(Transcript(turns=tuple(turns)), "6", {}))
+    assert credited(result) == []
+
+
+class Sure(Matcher):
+    """A matcher that finds the same piece for every criterion."""
+
+    def __init__(self, parts: Parts, probability: float, near_miss: bool = False) -> None:
+        super().__init__(parts.library, parts.encoder)
+        self.found = (probability, Piece(2, "we do it this way"), near_miss)
+
+    def match(self, section_id: str, said: Sequence[tuple[int, str]], asked: Sequence[str]) -> dict[str, Match]:
+        return {c.id: Match(c.id, *self.found) for c in self.bank(section_id).criteria}
+
+
+def judged(parts: Parts, matcher: Matcher, hints: int = 0) -> Verdict:
+    criterion = parts.library.rubrics["6"].criteria[0].id
+    return EmbeddedGrader(parts.library, matcher).grade_now(Assessment(Transcript(turns=()), "6", {criterion: hints})).verdicts[0]
+
+
+@pytest.mark.parametrize(("probability", "status"), [(0.5, "met"), (0.49, "partial"), (0.35, "partial"), (0.34, "not_observed")])
+def test_a_half_is_full_credit_and_a_third_is_half_of_it(parts: Parts, probability: float, status: str) -> None:
+    verdict = judged(parts, Sure(parts, probability))
+    assert verdict.status == status
+    assert (verdict.quote is None) == (status == "not_observed")
+
+
+@pytest.mark.parametrize(("given", "counted"), [(0, 0), (2, 2), (5, 3)])
+def test_hints_that_were_given_stand_beside_the_credit(parts: Parts, given: int, counted: int) -> None:
+    assert judged(parts, Sure(parts, 0.9), hints=given).hints == counted
+
+
+def test_a_near_miss_is_called_one(parts: Parts) -> None:
+    assert "does not count" in judged(parts, Sure(parts, 0.2, near_miss=True)).reason
+    assert "does not count" not in judged(parts, Sure(parts, 0.2)).reason
+
+
+def test_a_question_that_says_all_of_it_is_half_of_it(parts: Parts) -> None:
+    matcher = Sure(parts, 0.999)
+    matcher.found = (0.999, Piece(2, "do we do it this way?"), False)
+    assert judged(parts, matcher).status == "partial"

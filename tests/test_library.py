@@ -1,5 +1,6 @@
 """The shipped corpus is whole, and a corpus of one's own is taken or refused with file and line."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -173,3 +174,66 @@ def test_a_file_that_is_not_text_is_refused(own: Path) -> None:
     (own / "framework" / "6-data.md").write_bytes(b"---\n\xff\xfe\x00")
     with pytest.raises(ConfigurationError, match=r"6-data\.md:2: the file is not UTF-8"):
         load_library(own)
+
+
+# --- what contradicts itself ------------------------------------------------------------------------------------
+
+TWICE = "- {id: f, topic: data, short: s, answer: a, asks: ['how much?']}\n"
+CONTRADICTIONS = [
+    (
+        "rubrics/6-data.yaml",
+        lambda s: s.replace("id: store-weakness-faced", "id: store-fits-access"),
+        "'store-fits-access' is already in 6-data.yaml",
+    ),
+    (
+        "scenarios/team-chat.yaml",
+        lambda s: re.sub(r"^facts:\n( *)", rf"facts:\n\1{TWICE}\1{TWICE}\1", s, flags=re.MULTILINE),
+        "fact 'f' appears twice",
+    ),
+    ("scenarios/team-chat.yaml", lambda s: s.replace('section: "6"', 'section: "66"'), "the framework has no section 66"),
+    ("scenarios/team-chat.yaml", lambda s: re.sub(r'^  "6":', '  "66":', s, flags=re.MULTILINE), "the framework has no section 66"),
+]
+
+
+@pytest.mark.parametrize(("name", "damage", "complaint"), CONTRADICTIONS, ids=["criterion", "fact", "change", "reference"])
+def test_a_corpus_that_contradicts_itself_is_refused_with_file_and_line(own: Path, name: str, damage, complaint: str) -> None:
+    path = own / name
+    before = path.read_text()
+    path.write_text(damage(before))
+    assert path.read_text() != before
+    with pytest.raises(ConfigurationError, match=rf"{path.name}:[1-9]\d*: .*{complaint}"):
+        load_library(own)
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"), [("framework/6-data.md", "section 6 is already in 6-data.md"), ("rubrics/6-data.yaml", "section 6 has a second rubric")]
+)
+def test_a_section_or_a_rubric_that_is_there_twice_is_refused(own: Path, name: str, complaint: str) -> None:
+    shutil.copy(own / name, own / name.replace("6-data", "6-more"))
+    with pytest.raises(ConfigurationError, match=rf"6-more\.\w+:1: {complaint}"):
+        load_library(own)
+
+
+def test_a_section_without_a_rubric_is_refused(own: Path) -> None:
+    (own / "rubrics" / "6-data.yaml").unlink()
+    with pytest.raises(ConfigurationError, match=r"Section 6 .* has no rubric"):
+        load_library(own)
+
+
+def test_a_tenth_section_comes_after_the_ninth(own: Path) -> None:
+    text = (own / "framework" / "9-evolution.md").read_text()
+    (own / "framework" / "10-more.md").write_text(text.replace('section: "9"', 'section: "10"').replace("## 9.", "## 10."))
+    rubric = (own / "rubrics" / "9-evolution.yaml").read_text()
+    (own / "rubrics" / "10-more.yaml").write_text(rubric.replace('section: "9"', 'section: "10"').replace("id: ", "id: more-"))
+    assert [section.id for section in load_library(own).sections] == [str(n) for n in range(11)]
+
+
+def test_phrases_of_ones_own_are_taken(own: Path) -> None:
+    (own / "phrases.yaml").write_text(
+        re.sub(r"^welcome:.*?(?=^\w)", "welcome: [Good day.]\n", (SHIPPED / "phrases.yaml").read_text(), flags=re.M | re.S)
+    )
+    assert load_library(own).phrases.welcome == ("Good day.",)
+
+
+def test_a_title_without_a_name_is_your_system(library: Library) -> None:
+    assert library.typed_scenario(" ?! ").title == "Build your system"

@@ -3,8 +3,13 @@
 import pytest
 
 from agent.assembly import Parts
-from agent.events import Intent
-from agent.observer import Asked, FactFinder, intent_of
+from agent.clock import divide
+from agent.events import Answered, Intent, SectionOpened, Started
+from agent.events import Asked as Spoken
+from agent.observer import MOST_FACTS, Asked, FactFinder, Observer, intent_of
+from agent.policy import COVERED
+from agent.schema import Move
+from agent.state import begin, fold
 
 NOTHING = Asked()
 
@@ -24,6 +29,23 @@ NOTHING = Asked()
         ("Um, no idea really.", "stuck"),
         ("...", "stuck"),
         ("We shard by user id.", "answer"),
+        ("Let's go to high-level design now.", "done"),
+        ("next", "done"),
+        ("Skip this please.", "done"),
+        ("Assume 100k garages, whatever. Done.", "done"),
+        ("Okay, let's move on to the data layer.", "done"),
+        ("I'm not sure what to say here, my mind is blank. Can you give me a hint?", "hint"),
+        ("Hint please", "hint"),
+        ("I don't understand the question.", "repeat"),
+        ("Sorry, what do you mean by that?", "repeat"),
+        ("Am I answering your question right?", "repeat"),
+        ("Repeat clicks are harmless because of idempotency keys.", "answer"),
+        ("Clients repeat the call with the same key.", "answer"),
+        ("Pause writes for 2 s while the replica is promoted.", "answer"),
+        ("Session tokens are in Redis, so I'd end the session there.", "answer"),
+        ("That's it for reads; writes go to the primary.", "answer"),
+        ("Skip lists keep the timeline sorted.", "answer"),
+        ("The next step is a queue between the two.", "answer"),
         ("Then the client moves on to the next page of results, with a cursor, so that deletes in between do not shift the rows it sees.", "answer"),
         ("I don't know the exact number, but at forty writes a second one primary is plenty, and I would add read replicas later.", "answer"),
         (
@@ -76,5 +98,82 @@ def test_several_questions_in_one_breath_find_several_facts(parts: Parts) -> Non
 
 def test_statements_ask_for_nothing(parts: Parts) -> None:
     finder = FactFinder(parts.encoder)
-    for text in ("The budget decides how much we cache at the edge.", "Users write to the primary.", "We have five million users, I would say."):
-        assert finder.find(parts.library.scenario("team-chat"), text) == NOTHING
+    for text in (
+        "The budget decides how much we cache at the edge.",
+        "Users write to the primary.",
+        "We have five million users, I would say.",
+        "When a node dies, users keep their hold because state is in SQL Server.",
+        "Where possible we cache at the CDN; any instance can die without anyone noticing.",
+        "What matters most is that the inventory never sells a seat twice.",
+        "Should Redis die, the map is rebuilt from SQL.",
+        "How I'd do it: a token bucket per account.",
+        "When seats are held, the row carries an expiry.",
+        "Uh, retry with backoff and an idempotency key so the ride isn't requested twice?",
+        "What if the limit counts on one node are not shared between nodes?",
+    ):
+        assert finder.find(parts.library.scenario("team-chat"), text) == NOTHING, text
+
+
+# --- which questions count --------------------------------------------------------------------------------------
+
+
+def asked(parts: Parts, text: str) -> Asked:
+    return FactFinder(parts.encoder).find(parts.library.scenario("team-chat"), text)
+
+
+def asks(parts: Parts, count: int) -> tuple[list[str], str]:
+    """The ids of the first facts, and one breath that asks for them all."""
+    facts = parts.library.scenario("team-chat").facts[:count]
+    return [fact.id for fact in facts], " ".join(f"{fact.asks[0].rstrip('.?')}?" for fact in facts)
+
+
+@pytest.mark.parametrize(
+    "question", ["Which colour does the chief executive's bicycle have?", "What did you have for breakfast?", "When is the next full moon?"]
+)
+def test_a_question_about_something_else_finds_no_fact(parts: Parts, question: str) -> None:
+    assert asked(parts, question) == Asked(unknown=True)
+
+
+def test_a_question_that_the_candidate_answers_himself_asks_for_nothing(parts: Parts) -> None:
+    _, question = asks(parts, 1)
+    own = "I would keep each conversation in one partition because reads go by conversation and come newest first. " * 3
+    assert asked(parts, question).facts
+    assert asked(parts, f"{question} {own}") == NOTHING
+
+
+def test_only_so_many_facts_are_told_at_once_and_in_the_order_of_the_questions(parts: Parts) -> None:
+    facts, questions = asks(parts, MOST_FACTS + 2)
+    assert list(asked(parts, questions).facts) == facts[:MOST_FACTS]
+
+
+def test_a_question_asked_twice_is_answered_once(parts: Parts) -> None:
+    facts, question = asks(parts, 1)
+    assert asked(parts, f"{question} {question}") == Asked(tuple(facts))
+
+
+def test_one_answered_question_is_enough_not_to_be_told_to_assume(parts: Parts) -> None:
+    facts, question = asks(parts, 1)
+    assert asked(parts, f"{question} Which colour does the chief executive's bicycle have?") == Asked(tuple(facts))
+
+
+# --- what is covered --------------------------------------------------------------------------------------------
+
+
+def covered(parts: Parts, question: str, answer: str, section: str = "6") -> dict[str, float]:
+    """What is covered in section 6 after a question and an answer in `section`, and a few more words."""
+    library = parts.library
+    ids = tuple(s.id for s in library.sections)
+    started = Started(scenario=library.scenario("team-chat"), level="senior", minutes=45, sections=ids, model="embedded", grader="embedded", seed=0)
+    made = begin(started, divide(library.sections, 45))
+    for name in dict.fromkeys((section, "6")):
+        made = fold(made, [SectionOpened(section=name, seconds=300), Spoken(section=name, text=question, move=Move(kind="ask"))])
+        made = fold(made, [Answered(section=name, text=answer if name == section else "So it is.", message=name)])
+    return Observer(parts.matcher, FactFinder(parts.encoder)).observe(made, 0.0).coverage
+
+
+def test_what_was_said_in_the_section_is_covered_and_what_was_said_elsewhere_or_echoed_is_not(parts: Parts) -> None:
+    criterion = parts.library.criteria["store-fits-access"]
+    said = criterion.examples[0]
+    assert covered(parts, "How?", said)[criterion.id] >= COVERED
+    assert covered(parts, "How?", said, section="5")[criterion.id] < COVERED
+    assert covered(parts, said, said)[criterion.id] < COVERED

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from agent.assembly import Parts
-from agent.errors import UnreadableTranscript
+from agent.errors import InterviewError, UnreadableTranscript
 from agent.play import WORDS_A_MINUTE, play, read_candidate
 from agent.schema import Scorecard
 from agent.text import words
@@ -79,3 +79,21 @@ def test_a_candidate_file_of_another_form_is_refused(tmp_path: Path, text: str, 
 def test_a_missing_candidate_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnreadableTranscript, match="No such file"):
         read_candidate(tmp_path / "c.yaml")
+
+
+@pytest.mark.parametrize(("name", "text"), [("c.yaml", "1: one\n'2': ['', ' ', two]\n"), ("c.json", '{"1": "one", "2": ["", " ", "two"]}')])
+def test_a_candidate_file_maps_sections_to_answers_and_blank_ones_are_left_out(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    assert read_candidate(tmp_path / name) == {"1": ["one"], "2": ["two"]}
+
+
+async def test_a_candidate_without_answers_passes_through_every_section_with_one_remark_each(parts: Parts) -> None:
+    transcript, card = await play(parts, parts.library.scenario("team-chat"), "mid", 45, {})
+    assert [turn.section for turn in transcript.turns if turn.speaker == "candidate"] == [str(n) for n in range(10)]
+    assert card.overall.score == 0
+
+
+async def test_an_interview_that_does_not_end_is_given_up(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.play.MOST_TURNS", 2)
+    with pytest.raises(InterviewError, match="did not end within 2 answers"):
+        await play(parts, parts.library.scenario("team-chat"), "mid", 45, {})

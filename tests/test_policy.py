@@ -157,3 +157,87 @@ def test_the_same_view_gives_the_same_move(library: Library) -> None:
 def test_phrases_are_chosen_alike_on_every_machine() -> None:
     assert policy.choose("abcdef", 7, "nudge", 3) == policy.choose("abcdef", 7, "nudge", 3)
     assert len({policy.choose("abcdef", seed) for seed in range(40)}) > 3
+
+
+# --- what is most worth asking ----------------------------------------------------------------------------------
+
+
+def after_follow_ups(made: Interview, *criteria: str) -> Interview:
+    return fold(made, [Asked(section="6", text="?", move=Move(kind="follow_up", criterion=name)) for name in criteria])
+
+
+def test_what_was_not_asked_about_yet_comes_before_what_was(library: Library) -> None:
+    chosen = move(seen(after_follow_ups(interview(library, level="mid"), "store-fits-access", "record-keys-queries")), library).criterion
+    assert chosen not in ("store-fits-access", "record-keys-queries")
+
+
+def test_the_criterion_that_was_just_asked_about_is_not_asked_about_again_at_once(library: Library) -> None:
+    rest = {c.id: 0.9 for c in library.rubrics["6"].criteria if c.tier == "mid" and c.weight < 3}
+    made = after_follow_ups(interview(library, level="mid"), "record-keys-queries", "store-fits-access")
+    assert move(seen(made, coverage=rest), library).criterion == "record-keys-queries"
+
+
+def test_a_light_criterion_of_the_level_comes_before_a_heavy_one_above_it(library: Library) -> None:
+    heavy = {c.id: 0.9 for c in library.rubrics["6"].criteria if (c.tier, c.weight) == ("mid", 3)}
+    assert library.criteria[move(seen(interview(library, level="mid"), coverage=heavy), library).criterion or ""].tier == "mid"
+
+
+def test_what_was_half_shown_is_less_worth_asking_about_than_what_was_not_shown(library: Library) -> None:
+    assert move(seen(interview(library, level="mid"), coverage={"store-fits-access": 0.45}), library).criterion == "record-keys-queries"
+
+
+def test_enough_is_known_without_what_is_above_the_level_and_not_without_what_is_below_it(library: Library) -> None:
+    shown = {tier: {c.id: 0.9 for c in library.rubrics["6"].criteria if c.tier == tier} for tier in ("mid", "senior")}
+    assert move(seen(interview(library), coverage={**shown["mid"], **shown["senior"]}), library).reason == "enough is known"
+    assert move(seen(interview(library), coverage=shown["senior"]), library).kind == "follow_up"
+
+
+def test_half_of_what_the_level_expects_is_not_enough(library: Library) -> None:
+    half = {c.id: 0.9 for c in library.rubrics["6"].criteria if c.tier == "mid"}
+    made = seen(interview(library), coverage=half)
+    assert made.section and 0.5 < policy.shown(library.rubrics["6"], made.section, "senior") < 0.6
+    assert move(made, library).kind == "follow_up"
+
+
+def test_no_hint_is_spent_on_what_was_shown_in_the_meantime(library: Library) -> None:
+    made = after_follow_ups(interview(library), "store-fits-access")
+    assert move(seen(made, "hint"), library).criterion == "store-fits-access"
+    assert move(seen(made, "hint", coverage={"store-fits-access": 0.9}), library).criterion != "store-fits-access"
+
+
+def test_when_every_hint_was_given_none_is_made_up(library: Library) -> None:
+    every = [Move(kind="hint", criterion=c.id, hint=step) for c in library.rubrics["6"].criteria for step in range(3)]
+    chosen = move(seen(fold(interview(library), [Asked(section="6", text="h", move=one) for one in every]), "hint"), library)
+    assert (chosen.kind, chosen.criterion, chosen.hint) == ("hint", None, None)
+
+
+def test_an_answer_between_two_empty_ones_begins_the_count_anew(library: Library) -> None:
+    made = interview(library)
+    intents: tuple[Intent, ...] = ("stuck", "stuck", "answer", "stuck")
+    for intent in intents:
+        made = seen(fold(made, [Answered(section="6", text="...", message=str(made.events))]), intent)
+    assert move(made, library).kind == "hint"
+
+
+# --- questions, changes, time -----------------------------------------------------------------------------------
+
+
+def test_a_question_that_no_fact_answers_is_marked_as_such(library: Library) -> None:
+    chosen = move(seen(interview(library), "clarify", unknown=True), library)
+    assert (chosen.kind, chosen.asked_unknown) == ("clarify", True)
+
+
+def test_a_question_inside_an_answer_is_answered_before_the_constraint_change(library: Library) -> None:
+    chosen = move(seen(interview(library), facts=("a",)), library, 150)
+    assert (chosen.kind, chosen.facts) == ("curveball", ("a",))
+
+
+def test_the_seed_chooses_among_the_constraint_changes(library: Library) -> None:
+    changes = (library.scenario("team-chat").changes[0], library.scenario("url-shortener").changes[0])
+    two = library.scenario("team-chat").model_copy(update={"changes": changes})
+    assert [policy.the_change(two, seed) for seed in range(4)] == [*changes, *changes]
+
+
+def test_the_time_of_the_interview_ends_it_in_the_middle_of_a_section(library: Library) -> None:
+    chosen = move(seen(interview(library, opened=44 * 60)), library, 45 * 60)
+    assert (chosen.kind, chosen.reason) == ("wrap_up", "the time is over")

@@ -62,3 +62,22 @@ def test_a_candidate_cannot_close_the_fence(attack: str) -> None:
     assert "abc" not in "\n".join(inside)
     assert "<end" not in "\n".join(inside).lower()
     assert "<said" not in "\n".join(inside).lower().replace(" ", "")
+
+
+def test_a_digest_changes_with_a_character_of_the_file_and_only_then(tmp_path: Path) -> None:
+    path = tmp_path / "p.md"
+    path.write_text("---\nversion: 1\ninputs: []\n---\nSay it.")
+    before = read_prompt(path).digest
+    assert read_prompt(path).digest == before
+    path.write_text("---\nversion: 1\ninputs: []\n---\nSay it!")
+    assert read_prompt(path).digest != before
+
+
+def test_an_empty_value_leaves_no_gap(tmp_path: Path) -> None:
+    (tmp_path / "p.md").write_text("---\nversion: 1\ninputs: [remark]\n---\nOne.\n\n{{remark}}\n\nTwo.\n")
+    assert Prompts(tmp_path).render("p", remark="") == "One.\n\nTwo."
+
+
+def test_a_prompt_that_does_not_exist_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ConfigurationError, match="move_hint"):
+        Prompts().render("mystery")

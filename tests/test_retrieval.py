@@ -3,13 +3,15 @@
 import json
 import shutil
 from collections.abc import Callable
+from copy import copy
 from pathlib import Path
 
 import pytest
+from chromadb.config import Settings as ChromaSettings
 
 from agent.assembly import Parts
 from agent.encoder import Encoder
-from agent.errors import NotFound
+from agent.errors import NotFound, RetrievalError
 from agent.library import Library, load_library
 from agent.retrieval import Retriever
 from agent.text import words
@@ -128,3 +130,63 @@ def test_a_damaged_index_is_noticed_and_mended(
     assert Retriever(small(), encoder, home).search("ice")[0].subsection == "1.2"
     assert "building it again" in caplog.text
     assert json.loads((folder / "manifest.json").read_text())["generation"] not in ("g-spoiled", old.name)
+
+
+# --- passages, and what goes wrong ------------------------------------------------------------------------------
+
+
+def test_the_passages_of_a_question_are_its_own_subsections_best_first(parts: Parts) -> None:
+    own = ["6.1", "6.2", "7.2"]
+    every = parts.retriever.passages(own, "we shard by user id so that one user's rows stay together", k=9)
+    assert sorted(hit.subsection for hit in every) == own
+    assert [hit.score for hit in every] == sorted((hit.score for hit in every), reverse=True)
+    assert parts.retriever.passages(own, "we shard by user id so that one user's rows stay together") == every[:2]
+
+
+@pytest.mark.parametrize(("text", "passage"), [("milk in the fridge", "Fridge."), ("ice is frozen water", "Freezing.")])
+def test_the_passage_shown_is_the_nearest_of_its_subsection(
+    small: Callable[[], Library], encoder: Encoder, tmp_path: Path, text: str, passage: str
+) -> None:
+    found = Retriever(small(), encoder, tmp_path / "data").search(text)
+    assert next(hit.text for hit in found if hit.subsection == "1.2").startswith(passage)
+
+
+def test_an_index_that_fails_while_it_is_searched_is_named_as_such(
+    small: Callable[[], Library], encoder: Encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise ValueError("it is gone")
+
+    monkeypatch.setattr(Retriever, "_nearness", fails)
+    with pytest.raises(RetrievalError, match="cannot be searched: it is gone"):
+        Retriever(small(), encoder, tmp_path / "data").search("ice")
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(small: Callable[[], Library], encoder: Encoder, tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file, not a folder")
+    with pytest.raises(RetrievalError, match="AGENT_DATA"):
+        open_index(small(), encoder, tmp_path / "data")
+
+
+def test_another_encoder_gets_another_index(small: Callable[[], Library], encoder: Encoder, tmp_path: Path) -> None:
+    other = copy(encoder)
+    other.name = "another"
+    open_index(small(), encoder, tmp_path / "data")
+    open_index(small(), other, tmp_path / "data")
+    assert len(generations(tmp_path / "data")) == 2
+
+
+def test_an_index_without_the_texts_of_the_rubrics_is_built_again_and_the_old_one_removed(
+    small: Callable[[], Library], encoder: Encoder, tmp_path: Path
+) -> None:
+    import chromadb
+
+    open_index(small(), encoder, tmp_path / "data")
+    before = next(tmp_path.glob("data/index/*/g-*"))
+    texts = chromadb.PersistentClient(path=str(before), settings=ChromaSettings(anonymized_telemetry=False)).get_collection(
+        "texts", embedding_function=None
+    )
+    texts.delete(ids=texts.get()["ids"][:1])
+    open_index(small(), encoder, tmp_path / "data")
+    assert len(generations(tmp_path / "data")) == 1
+    assert generations(tmp_path / "data") != {before.name}

@@ -85,3 +85,68 @@ def test_findings_speak_of_different_sections_and_next_steps_name_subsections(li
     assert len({finding.section for finding in card.gaps}) == 3
     assert all(step.subsection in library.subsections for step in card.next_steps)
     assert all(finding.quote for finding in card.strengths)
+
+
+# --- what the findings pick -------------------------------------------------------------------------------------
+
+
+def missed(library: Library, section: str, statuses: dict[str, VerdictStatus]) -> SectionResult:
+    """A section in which everything was met except these criteria."""
+    made = [v.model_copy(update={"status": statuses.get(v.criterion, "met")}) for v in verdicts(library, section, "met")]
+    return section_result(library.section(section), library.rubrics[section], made, "senior", "embedded")
+
+
+def test_the_strength_of_a_section_is_the_heaviest_criterion_of_the_highest_tier_that_was_met(library: Library) -> None:
+    results = {name: graded(library, name, "met") for name in ("1", "6", "7")}
+    for finding in scorecard(Transcript(turns=()), results, library, "embedded").strengths:
+        staff = [c.weight for c in library.rubrics[finding.section].criteria if c.tier == "staff"]
+        found = library.criteria[finding.criterion]
+        assert (found.tier, found.weight) == ("staff", max(staff))
+
+
+def test_the_gap_of_a_section_is_what_cost_the_most(library: Library) -> None:
+    statuses: dict[str, VerdictStatus] = {
+        "record-keys-queries": "partial",  # costs half of 3
+        "blobs-outside-rows": "not_observed",  # costs the whole of 2
+        "store-weakness-faced": "partial",  # costs half of 2
+    }
+    card = scorecard(Transcript(turns=()), {"6": missed(library, "6", statuses)}, library, "embedded")
+    assert [finding.criterion for finding in card.gaps] == ["blobs-outside-rows"]
+
+
+def test_what_is_above_the_level_is_neither_a_gap_nor_a_next_step(library: Library) -> None:
+    results = {name: graded(library, name, "met", ("mid",)) for name in ("1", "5", "6", "7")}
+    card = scorecard(Transcript(turns=(), level="mid"), results, library, "embedded")
+    assert (card.gaps, card.next_steps) == ((), ())
+
+
+def test_the_first_next_step_is_the_subsection_that_cost_the_most(library: Library) -> None:
+    statuses: dict[str, VerdictStatus] = {"store-weakness-faced": "partial", "record-keys-queries": "not_observed"}
+    card = scorecard(Transcript(turns=()), {"6": missed(library, "6", statuses)}, library, "embedded")
+    assert [step.subsection for step in card.next_steps] == ["6.2", "6.1"]
+    assert card.next_steps[0].why == library.criteria["record-keys-queries"].statement
+
+
+# --- what the level signal rests on -----------------------------------------------------------------------------
+
+
+def test_a_practice_of_two_sections_gives_a_level_when_both_were_graded(library: Library) -> None:
+    both = [graded(library, section, "met") for section in ("5", "6")]
+    assert level_signal(both, library, 2)[0] == "staff"
+    assert level_signal(both[:1], library, 2)[0] == "insufficient"
+
+
+def test_unscored_criteria_do_not_lower_the_level(library: Library) -> None:
+    rows = []
+    for section in ("1", "2", "5", "6", "7"):
+        half = [v.model_copy(update={"status": "unscored"}) if i % 3 else v for i, v in enumerate(verdicts(library, section, "met"))]
+        rows.append(section_result(library.section(section), library.rubrics[section], half, "senior", "m"))
+    assert level_signal(rows, library, 10)[0] == "staff"
+
+
+def test_half_answers_that_needed_hints_are_below_mid(library: Library) -> None:
+    rows = []
+    for section in ("1", "2", "5", "6", "7"):
+        helped = verdicts(library, section, "partial", hints=1)
+        rows.append(section_result(library.section(section), library.rubrics[section], helped, "senior", "m"))
+    assert level_signal(rows, library, 10)[0] == "below_mid"

@@ -2,16 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 import pytest
 
 from agent.assembly import Parts, assemble
 from agent.clock import ManualClock
 from agent.errors import Conflict, InterviewError, NotFound
+from agent.grader import Assessment, Grader
 from agent.llm import ScriptedChatModel
-from agent.schema import Turn
+from agent.schema import SectionResult, Turn
 from agent.session import Desk, InterviewSession, ScorecardReady, Token, TurnAdded, Update
 from agent.settings import Settings
+from agent.store import Attendance
 
 MakeDesk = Callable[..., Desk]
 ANSWER = "We keep the messages partitioned by conversation id, because every read asks for one conversation, newest first."
@@ -289,9 +292,11 @@ async def test_a_practice_of_two_sections_conducts_just_those(make_desk: MakeDes
 
 async def test_a_repeat_asks_the_same_again(make_desk: MakeDesk, parts: Parts) -> None:
     session = await started(make_desk(parts), parts)
-    question = last(session).text
+    first = last(session).text
     await heard(session.reply("Could you repeat the question?"))
-    assert question in last(session).text
+    again = last(session).text.split(" ", 1)[1]
+    assert again.split(":", 1)[-1].strip() in first
+    assert "we have 45 minutes" not in again.lower()
 
 
 async def test_a_slow_models_time_is_not_the_candidates(make_desk: MakeDesk, parts: Parts, clock: ManualClock, settings: Settings) -> None:
@@ -306,3 +311,142 @@ async def test_a_slow_models_time_is_not_the_candidates(make_desk: MakeDesk, par
     assert await session.elapsed() == 10
     clock.advance(5)
     assert await session.elapsed() == 15
+
+
+async def test_what_is_kept_of_an_answer_is_what_can_be_seen_of_it(make_desk: MakeDesk, parts: Parts) -> None:
+    session = await started(make_desk(parts), parts)
+    await anext(session.reply("We \u202eshard\u200b it.\x00 "))
+    assert last(await session.desk.open(session.id)).text == "We shard it."
+
+
+# --- more of time -----------------------------------------------------------------------------------------------
+
+
+async def test_a_click_resumes_a_paused_interview(make_desk: MakeDesk, parts: Parts, clock: ManualClock) -> None:
+    session = await started(make_desk(parts), parts)
+    await session.pause()
+    clock.advance(600)
+    await heard(session.click("hint"))
+    assert not session.interview.paused
+    clock.advance(5)
+    assert await session.elapsed() == 5
+
+
+async def test_a_paused_interview_is_not_told_how_much_time_is_left(make_desk: MakeDesk, parts: Parts, clock: ManualClock) -> None:
+    session = await started(make_desk(parts), parts)
+    clock.advance(50)
+    await session.pause()
+    assert await heard(session.tick()) == []
+
+
+async def test_the_time_left_is_not_told_in_place_of_a_reply_that_is_owed(make_desk: MakeDesk, parts: Parts, clock: ManualClock) -> None:
+    session = await started(make_desk(parts), parts)
+    clock.advance(50)
+    updates = session.reply("Can I have a hint?")
+    await anext(updates)
+    await updates.aclose()  # type: ignore[attr-defined]
+    after = await session.desk.open(session.id)
+    assert await heard(after.tick()) == []
+    await heard(after.go_on())
+    move = last(after).move
+    assert move and (move.kind, move.nudge) == ("hint", True)
+
+
+async def test_a_server_whose_clock_is_set_back_takes_no_time_and_gives_none(make_desk: MakeDesk, parts: Parts, clock: ManualClock) -> None:
+    session = await started(make_desk(parts), parts)
+    clock.advance(30)
+    await session.attend()
+    clock.advance(-3600)
+    assert await session.elapsed() == 30
+
+
+async def test_the_clock_never_stands_before_what_was_already_said(make_desk: MakeDesk, parts: Parts, clock: ManualClock) -> None:
+    session = await started(make_desk(parts), parts)
+    clock.advance(30)
+    await heard(session.reply(ANSWER))
+    session.desk.store.attend(session.id, Attendance(0.0, None, None))
+    assert await session.elapsed() == 30
+
+
+# --- grading in the background ----------------------------------------------------------------------------------
+
+
+class WatchedGrader:
+    """The embedded grader, watched. It waits while `may_go` is not set, and breaks while `broken`."""
+
+    name = "watched"
+
+    def __init__(self, grader: Grader) -> None:
+        self._grader = grader
+        self.asked: list[Assessment] = []
+        self.may_go, self.broken, self.stopped = asyncio.Event(), False, False
+
+    async def grade(self, assessment: Assessment) -> SectionResult:
+        self.asked.append(assessment)
+        try:
+            await self.may_go.wait()
+        except asyncio.CancelledError:
+            self.stopped = True
+            raise
+        if self.broken:
+            raise RuntimeError("it broke")
+        return await self._grader.grade(assessment)
+
+
+async def watched(make_desk: MakeDesk, parts: Parts) -> tuple[WatchedGrader, InterviewSession]:
+    grader = WatchedGrader(parts.grader)
+    made = replace(parts, grader=grader)
+    return grader, await started(make_desk(made), made, sections=("5", "8"))
+
+
+async def test_a_section_is_graded_once_however_often_its_grade_is_wanted(make_desk: MakeDesk, parts: Parts) -> None:
+    grader, session = await watched(make_desk, parts)
+    await heard(session.click("end"))
+    wanted = [asyncio.create_task(heard(session.grade())) for _ in range(2)]
+    await asyncio.sleep(0.05)
+    grader.may_go.set()
+    await asyncio.gather(*wanted)
+    assert [assessment.section for assessment in grader.asked] == ["5"]
+
+
+async def test_a_grader_that_breaks_leaves_the_section_unscored_until_it_is_graded_again(make_desk: MakeDesk, parts: Parts) -> None:
+    grader, session = await watched(make_desk, parts)
+    grader.may_go.set()
+    grader.broken = True
+    await heard(session.click("end"))
+    await heard(session.grade())
+    result = session.interview.results["5"]
+    assert (result.status, result.score, result.note) == ("unscored", None, "The grader failed: RuntimeError.")
+    grader.broken = False
+    await heard(session.grade())
+    assert session.interview.results["5"] == result
+    await heard(session.grade(again=["5"]))
+    assert session.interview.results["5"].score is not None
+
+
+async def test_the_grader_is_told_of_the_hints_that_were_given(make_desk: MakeDesk, parts: Parts) -> None:
+    grader, session = await watched(make_desk, parts)
+    grader.may_go.set()
+    await heard(session.click("hint"))
+    move = last(session).move
+    await heard(session.click("end"))
+    await heard(session.grade())
+    assert move and grader.asked[0].hints == {move.criterion: 1}
+
+
+async def test_a_section_that_is_still_open_is_not_graded(make_desk: MakeDesk, parts: Parts) -> None:
+    grader, session = await watched(make_desk, parts)
+    grader.may_go.set()
+    await heard(session.reply(ANSWER))
+    assert await heard(session.grade()) == []
+    assert grader.asked == []
+
+
+async def test_an_interview_that_is_erased_is_graded_no_further(make_desk: MakeDesk, parts: Parts) -> None:
+    grader, session = await watched(make_desk, parts)
+    await heard(session.click("done"))
+    await asyncio.sleep(0.05)
+    assert grader.asked
+    await session.desk.erase(session.id, "me")
+    await asyncio.sleep(0.05)
+    assert grader.stopped

@@ -1,6 +1,8 @@
 """The event log is the interview: numbered, unique, durable."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -119,3 +121,28 @@ def test_a_file_that_is_no_database_is_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "x.db").write_text("this is not a database, it is a letter to my aunt " * 50)
     with pytest.raises(ConfigurationError, match="not a database"):
         EventStore(f"sqlite:///{tmp_path / 'x.db'}")
+
+
+def test_not_one_word_of_an_erased_interview_stays_in_the_database(tmp_path: Path, store: EventStore, begun: Started) -> None:
+    gone, stays = store.create(begun), store.create(begun)
+    store.append(gone, 1, [ANSWER])
+    store.append(stays, 1, [ANSWER])
+    store.erase(gone)
+    with closing(sqlite3.connect(tmp_path / "deep" / "interviews.db")) as raw:
+        assert {row[0] for row in raw.execute("SELECT interview FROM events")} == {stays}
+        assert [row[0] for row in raw.execute("SELECT id FROM interviews")] == [stays]
+    assert store.events(stays) == [begun, ANSWER]
+
+
+def test_an_answer_that_cannot_be_written_is_refused_in_words(tmp_path: Path, store: EventStore, begun: Started) -> None:
+    name = store.create(begun)
+    with closing(sqlite3.connect(tmp_path / "deep" / "interviews.db")) as raw:
+        raw.execute("DROP TABLE events")
+    with pytest.raises(Conflict, match="could not be saved"):
+        store.append(name, 1, [ANSWER])
+
+
+def test_what_was_acknowledged_survives_a_power_cut_and_readers_do_not_wait(store: EventStore) -> None:
+    with store._engine.connect() as db:
+        assert db.exec_driver_sql("PRAGMA synchronous").scalar_one() == 2  # FULL
+        assert db.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
