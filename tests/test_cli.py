@@ -149,3 +149,13 @@ def test_a_kept_interview_is_listed_exported_and_erased(home: Path, agent: Agent
     assert agent("export", kept, "--format", "html").returncode == 1
     assert agent("erase", kept).returncode == 0
     assert json.loads(agent("list", "--json").stdout) == []
+
+
+def test_a_model_that_fails_leaves_every_file_with_an_unscored_card(home: Path, agent: Agent) -> None:
+    turns = [{"n": 1, "section": "6", "speaker": "candidate", "text": "We shard by conversation id because reads go by conversation."}]
+    (home / "t.json").write_text(json.dumps({"scenario": "team-chat", "turns": turns}))
+    files = [str(home / "t.json")] * 3
+    done = agent("grade", *files, "--json", OPENAI_BASE_URL="http://127.0.0.1:9/v1", AGENT_MODEL="nobody")
+    cards = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [card["sections"][6]["status"] for card in cards] == ["unscored"] * 3
+    assert all(card["overall"]["score"] is None and card["grader"] == "nobody" for card in cards)

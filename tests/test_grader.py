@@ -169,3 +169,11 @@ def test_a_question_that_says_all_of_it_is_half_of_it(parts: Parts) -> None:
     matcher = Sure(parts, 0.999)
     matcher.found = (0.999, Piece(2, "do we do it this way?"), False)
     assert judged(parts, matcher).status == "partial"
+
+
+def test_asking_well_is_half_of_it(parts: Parts) -> None:
+    criteria = [c for c in parts.library.rubrics["1"].criteria if takes_questions(c)]
+    for criterion in criteria:
+        for example in filter(is_question, criterion.examples):
+            verdicts = [v for v in grade(parts, "1", example).verdicts if v.quote and is_question(v.quote)]
+            assert all(verdict.status == "partial" for verdict in verdicts)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import text
 
 from agent.assembly import Parts, assemble
 from agent.clock import ManualClock
@@ -450,3 +451,30 @@ async def test_an_interview_that_is_erased_is_graded_no_further(make_desk: MakeD
     await session.desk.erase(session.id, "me")
     await asyncio.sleep(0.05)
     assert grader.stopped
+
+
+async def test_a_control_that_is_used_while_the_interviewer_speaks_is_refused(make_desk: MakeDesk, parts: Parts) -> None:
+    session = await started(make_desk(parts), parts)
+    updates = session.reply(ANSWER)
+    await anext(updates)
+    with pytest.raises(Conflict, match="speaking"):
+        await heard(session.click("done"))
+    await heard(updates)
+    assert session.interview.section and session.interview.section.id == "0"
+
+
+async def test_what_was_asked_for_as_the_time_ran_out_is_still_told(make_desk: MakeDesk, parts: Parts, clock: ManualClock) -> None:
+    fact = parts.library.scenario("team-chat").facts[0]
+    session = await started(make_desk(parts), parts)
+    clock.advance(61)
+    await heard(session.reply(next(ask for ask in fact.asks if ask.endswith("?"))))
+    assert session.interview.section and session.interview.section.id == "1"
+    assert fact.answer in last(session).text
+
+
+async def test_one_log_that_cannot_be_read_hides_no_other(make_desk: MakeDesk, parts: Parts) -> None:
+    desk = make_desk(parts)
+    good, bad = await started(desk, parts), await started(desk, parts)
+    with desk.store._engine.begin() as db:
+        db.execute(text("update events set body = replace(body, 'kind', 'kinship') where interview = :name and n = 1"), {"name": bad.id})
+    assert [session.id for session in await desk.mine("me")] == [good.id]

@@ -132,6 +132,7 @@ def test_a_report_is_refused_in_words_while_the_interview_goes_on(server: Server
     reply = candidate.page.request.get(f"{server.url}download/{candidate.interview()}.md")
     assert reply.status == 409
     assert "when the interview is over" in reply.json()["detail"]
+    assert candidate.page.request.get(f"{server.url}download/{candidate.interview()}.json").status == 409
 
 
 def test_the_two_weakest_sections_can_be_practised(server: Server, visitor: Visitor) -> None:
