@@ -7,7 +7,6 @@ const interviewPage = (() => {
   const PATIENCE = 150_000; // milliseconds: longer than a model that fails twice may take
   const KEYS = { Digit1: "do-hint", Digit2: "do-repeat", Digit3: "do-done", Digit4: "do-pause", Digit5: "do-end" };
   const CONTROLS = ["do-hint", "do-repeat", "do-done", "do-end"];
-  const TWICE = 700; // milliseconds in which a second click on a control is the same one
   const PAUSED = ["scroller", "composer"]; // what the cover hides
   const byId = (id) => document.getElementById(id);
   const box = (id) => document.querySelector(`#${id} textarea, #${id} input`);
@@ -21,7 +20,6 @@ const interviewPage = (() => {
   let server = "";
   let lost = false; // whether the last sign of life failed
   let ending = false;
-  let used = -TWICE; // when a control was last used
   let warned = ""; // what the start screen last said went wrong
   let section = ""; // the section to grade again
 
@@ -292,12 +290,11 @@ const interviewPage = (() => {
       byId("regrade")?.click();
     } else if (CONTROLS.includes(target.id)) {
       // A second click of a double click, or one while the interviewer speaks, would be answered a second time.
-      if (document.body.classList.contains("thinking") || now() - used < TWICE) {
+      if (event.detail > 1 || document.body.classList.contains("thinking")) {
         event.preventDefault();
         event.stopImmediatePropagation();
         return;
       }
-      used = now();
       thinking();
     } else if (target.id === "send" && box("answer")?.value.trim()) {
       thinking();
