@@ -26,15 +26,15 @@ LONGEST_START = 60.0  # seconds; a server that needs more is broken
 class Server:
     """The page served by a process that can be killed and started again on the same data."""
 
-    def __init__(self, data: Path) -> None:
-        self.data, self.port = data, free_port()
+    def __init__(self, data: Path, **environment: str) -> None:
+        self.data, self.port, self._environment = data, free_port(), environment
         self.url = f"http://127.0.0.1:{self.port}/"
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> float:
         """Start it; returns the seconds until it answered."""
         ours = {name: value for name, value in os.environ.items() if not name.startswith(("AGENT_", "OPENAI_"))}
-        env = ours | {"AGENT_DATA": str(self.data), "PYTHONPATH": str(ROOT)}
+        env = ours | {"AGENT_DATA": str(self.data), "PYTHONPATH": str(ROOT)} | self._environment
         began = time.monotonic()
         command = [sys.executable, "-c", f"import app; app.main(port={self.port})"]
         with (self.data / "server.log").open("ab") as log:
@@ -63,12 +63,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def served(folder: Path) -> Server:
+def served(folder: Path, **environment: str) -> Server:
     """A server on an empty database, with the index that the tests share."""
     folder.mkdir(parents=True, exist_ok=True)
     if (DATA / "index").is_dir():
         (folder / "index").symlink_to((DATA / "index").resolve(), target_is_directory=True)
-    return Server(folder)
+    return Server(folder, **environment)
 
 
 @pytest.fixture(scope="session")
