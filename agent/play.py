@@ -13,9 +13,10 @@ from agent.assembly import Parts
 from agent.clock import ManualClock
 from agent.errors import InterviewError, UnreadableTranscript
 from agent.schema import Level, Scenario, Scorecard, Transcript
-from agent.session import InterviewSession, Update
+from agent.session import InterviewSession
 from agent.store import EventStore
 from agent.text import words
+from agent.updates import Update
 
 WORDS_A_MINUTE = 130.0
 SPENT = "I have nothing more to add here, let's go on to the next section."

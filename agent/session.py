@@ -18,63 +18,16 @@ from agent.clock import LONGEST, SHORTEST, divide
 from agent.errors import Conflict, InterviewError
 from agent.events import Answered, AnyEvent, Asked, Commanded, Intent, Paused, Resumed, SectionGraded, SectionOpened, Started
 from agent.graph import build_assess, build_conduct
-from agent.schema import Level, Move, Scenario, Scorecard, SectionResult, Transcript, Turn
+from agent.schema import Level, Move, Scenario, Scorecard, SectionResult, Transcript
 from agent.scoring import scorecard, without_verdicts
 from agent.state import AssessState, ConductState, Interview, InterviewContext, begin, fold
 from agent.store import Attendance, EventStore
 from agent.text import clean
+from agent.updates import Graded, Restarted, ScorecardReady, SectionChanged, Token, TurnAdded, Update
 
 log = logging.getLogger(__name__)
 GRACE = 90.0  # seconds without a sign of life after which a page counts as closed; hidden tabs report once a minute
 LONGEST_ANSWER = 20_000  # characters
-
-
-# --- what a session yields --------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Token:
-    """Words of the utterance that is being spoken."""
-
-    text: str
-
-
-@dataclass(frozen=True)
-class Restarted:
-    """Forget the words streamed so far: the utterance begins anew."""
-
-
-@dataclass(frozen=True)
-class TurnAdded:
-    """A turn is complete and kept; `notice` tells of a failed model."""
-
-    turn: Turn
-    notice: str | None = None
-
-
-@dataclass(frozen=True)
-class SectionChanged:
-    """A section opened."""
-
-    section: str
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Graded:
-    """A section's result arrived."""
-
-    result: SectionResult
-
-
-@dataclass(frozen=True)
-class ScorecardReady:
-    """The interview is over and every section is graded or marked."""
-
-    card: Scorecard
-
-
-Update = Token | Restarted | TurnAdded | SectionChanged | Graded | ScorecardReady
 
 
 # --- the desk: all interviews of one server ---------------------------------------------------------------------

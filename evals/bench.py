@@ -13,10 +13,10 @@ from agent.assembly import Parts, assemble
 from agent.clock import ManualClock
 from agent.llm import ScriptedChatModel
 from agent.play import WORDS_A_MINUTE, read_candidate
-from agent.session import Token
 from agent.settings import Settings
 from agent.store import EventStore
 from agent.text import words
+from agent.updates import Token
 
 CANDIDATES = Path(__file__).with_name("candidates")
 QUESTION = "And what happens to that when the machine it runs on goes away?"

@@ -12,8 +12,9 @@ from agent.assembly import Parts
 from agent.errors import Conflict, InterviewError, NotFound
 from agent.events import Intent
 from agent.schema import Level, Scenario
-from agent.session import Desk, Graded, InterviewSession, Restarted, ScorecardReady, Token, TurnAdded, Update
+from agent.session import Desk, InterviewSession
 from agent.settings import EMBEDDED
+from agent.updates import Graded, Restarted, ScorecardReady, Token, TurnAdded, Update
 from page import chat, results, start
 from page.candidate import owner_of
 from page.layout import Layout

@@ -14,6 +14,7 @@ from agent.library import Library, load_library
 from agent.session import Desk
 from agent.settings import Settings
 from agent.store import EventStore
+from tests.openai_server import OpenAIServer
 
 DATA = Path(os.environ.get("AGENT_TEST_DATA", "data"))  # where the index of the shipped corpus is kept between runs
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -84,3 +85,19 @@ def make_desk(tmp_path: Path, clock: ManualClock) -> Iterator[Callable[..., Desk
     yield make
     for store in stores:
         store.close()
+
+
+@pytest.fixture(scope="session")
+def running() -> Iterator[OpenAIServer]:
+    with OpenAIServer() as server:
+        yield server
+
+
+@pytest.fixture
+def server(running: OpenAIServer, monkeypatch: pytest.MonkeyPatch) -> OpenAIServer:
+    """A server that speaks the OpenAI protocol, with nothing scripted yet; who waits for it to come back does not wait long."""
+    monkeypatch.setattr("agent.llm.RETRY_PAUSE", 0.02)
+    monkeypatch.setattr("agent.llm.TAIL", 0.2)
+    monkeypatch.setattr("agent.model_interviewer.RETRY_PAUSE", 0.02)
+    running.reset()
+    return running

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import time
-from collections.abc import Iterator
 from email.utils import formatdate
 
 import pytest
@@ -15,20 +14,6 @@ from tests.model_parts import ASKED, Place, heard, model_at
 from tests.openai_server import OpenAIServer, breaks_off, drips, fails, fills, hangs, says
 
 LISBON = {"title": "Lisbon", "people": 545_000}
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[OpenAIServer]:
-    with OpenAIServer() as server:
-        yield server
-
-
-@pytest.fixture
-def server(running: OpenAIServer, monkeypatch: pytest.MonkeyPatch) -> OpenAIServer:
-    monkeypatch.setattr("agent.llm.RETRY_PAUSE", 0.02)
-    monkeypatch.setattr("agent.llm.TAIL", 0.2)
-    running.reset()
-    return running
 
 
 # --- speaking ---------------------------------------------------------------------------------------------------

@@ -1,7 +1,6 @@
 """The model's grader: a model may judge, but no credit is given without the candidate's own words, and no failure is a low score."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -53,19 +52,6 @@ async def graded(library: Library, model: ChatModel, assessment: Assessment | No
 
 def verdict(result: SectionResult, criterion: str) -> Verdict:
     return next(verdict for verdict in result.verdicts if verdict.criterion == criterion)
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[OpenAIServer]:
-    with OpenAIServer() as server:
-        yield server
-
-
-@pytest.fixture
-def server(running: OpenAIServer, monkeypatch: pytest.MonkeyPatch) -> OpenAIServer:
-    monkeypatch.setattr("agent.llm.RETRY_PAUSE", 0.02)
-    running.reset()
-    return running
 
 
 # --- credit -----------------------------------------------------------------------------------------------------

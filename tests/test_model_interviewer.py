@@ -1,7 +1,7 @@
 """An interview conducted by a model over HTTP and kept in a real SQLite file, while the model works and while it does not."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 
@@ -13,7 +13,8 @@ from agent.interviewer import EmbeddedInterviewer
 from agent.llm import ChatModel
 from agent.model_interviewer import ModelInterviewer, own_words
 from agent.schema import Fact
-from agent.session import Desk, InterviewSession, Restarted, SectionChanged, Token, TurnAdded, Update
+from agent.session import Desk, InterviewSession
+from agent.updates import Restarted, SectionChanged, Token, TurnAdded, Update
 from tests.model_parts import model_at
 from tests.openai_server import Behaviour, Kept, OpenAIServer, breaks_off, drips, fails, hangs, says
 
@@ -21,19 +22,6 @@ OPENING, FOLLOW_UP = "Where does a link live, and why there?", "You said one loo
 ANSWER = "The links go into PostgreSQL keyed by the short code, because a redirect is one lookup and never a join."
 ANOTHER = "We keep a copy of the hot links in Redis so that the primary is not asked twice for the same thing."
 MakeDesk = Callable[..., Desk]
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[OpenAIServer]:
-    with OpenAIServer() as server:
-        yield server
-
-
-@pytest.fixture
-def server(running: OpenAIServer, monkeypatch: pytest.MonkeyPatch) -> OpenAIServer:
-    monkeypatch.setattr("agent.model_interviewer.RETRY_PAUSE", 0.02)
-    running.reset()
-    return running
 
 
 def conducted_by(parts: Parts, model: ChatModel) -> Parts:

@@ -13,9 +13,10 @@ from agent.errors import Conflict, InterviewError, NotFound
 from agent.grader import Assessment, Grader
 from agent.llm import ScriptedChatModel
 from agent.schema import SectionResult, Turn
-from agent.session import Desk, InterviewSession, ScorecardReady, Token, TurnAdded, Update
+from agent.session import Desk, InterviewSession
 from agent.settings import Settings
 from agent.store import Attendance
+from agent.updates import ScorecardReady, Token, TurnAdded, Update
 
 MakeDesk = Callable[..., Desk]
 ANSWER = "We keep the messages partitioned by conversation id, because every read asks for one conversation, newest first."
