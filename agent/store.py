@@ -1,4 +1,4 @@
-"""The event log: numbered events per interview, and who attends it. SQLite by default; any SQLAlchemy URL."""
+"""The event log: numbered events per interview, and who attends it. SQLite is what the tests run on; SQLAlchemy takes other URLs."""
 
 import json
 import secrets

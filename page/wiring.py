@@ -30,7 +30,7 @@ def wire(blocks: gr.Blocks, page: Layout, handlers: Handlers) -> None:
     on(page.send.click, handlers.send, [page.answer, page.message, page.interview], SENDING, trigger_mode="multiple")
     for name, button in page.controls.items():
         assert name in get_args(Intent)
-        on(button.click, _commanded(handlers, name), [page.interview], HERE)
+        on(button.click, _commanded(handlers, name), [page.interview], HERE, trigger_mode="multiple")  # the session refuses a second one
     on(page.resume.click, handlers.resume, [page.interview], HERE)
     on(page.refresh.click, handlers.refresh, [page.interview], HERE)
     on(page.practise.click, handlers.practise, [page.interview], HERE)

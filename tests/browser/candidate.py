@@ -38,11 +38,18 @@ class Candidate:
         expect(self.turns).to_have_count(before + 2)
         expect(self.answer).to_have_value("")
 
+    def listens(self) -> None:
+        """Until the interviewer has said all."""
+        expect(self.page.locator("body.thinking")).to_have_count(0)
+        expect(self.page.locator("#live")).to_have_text("")
+
     def is_done(self) -> None:
         """With this section."""
+        self.listens()
         before = self.handovers.count()
         self.button("Done with this section").click()
         expect(self.handovers).to_have_count(before + 1)
+        self.listens()
 
     def ends(self) -> None:
         """The interview, until the scorecard is complete."""

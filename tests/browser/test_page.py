@@ -42,8 +42,10 @@ def test_a_whole_interview_is_conducted_by_keyboard_alone(server: Server, visito
     page.keyboard.press("Alt+1")
     expect(candidate.questions).to_have_count(3)
     for section in range(1, 10):
+        candidate.listens()
         page.keyboard.press("Alt+3")
         expect(candidate.handovers).to_have_count(section + 1)
+    candidate.listens()
     page.keyboard.press("Alt+3")
 
     expect(page.get_by_role("link", name="Report (Markdown)")).to_be_visible()
