@@ -26,6 +26,7 @@ ABOVE = 0.5  # a criterion of a higher tier than the level counts half, and only
 EXPECTED = (45.0, 75.0)  # where a candidate at the level is expected: the time allows about half to three quarters of a rubric
 SHARE_FOR_LEVEL: dict[Level, float] = {"mid": 0.45, "senior": 0.4, "staff": 0.35}  # of a tier's weight, to signal that level
 FEWEST_SECTIONS = 4  # graded, before a level is signalled at all
+FEWEST_JUDGED = 0.5  # share of a section's criteria that must have a verdict, for a score
 MOST_FINDINGS = 3
 
 
@@ -54,10 +55,11 @@ def section_score(verdicts: Iterable[Verdict], rubric: Rubric, level: Level) -> 
 
 
 def section_result(section: Section, rubric: Rubric, verdicts: Sequence[Verdict], level: Level, grader: str) -> SectionResult:
-    """A graded section; `unscored` when no verdict could be made, because a failed grader is not a low score."""
-    score = section_score(verdicts, rubric, level)
+    """A graded section; `unscored` when fewer than half of the criteria could be judged: a failed grader is no score, low or high."""
+    judged = sum(verdict.status != "unscored" for verdict in verdicts)
+    score = section_score(verdicts, rubric, level) if judged >= FEWEST_JUDGED * len(rubric.criteria) else None
     status: SectionStatus = "graded" if score is not None else "unscored"
-    note = None if score is not None else next((v.reason for v in verdicts if v.status == "unscored"), "the grader gave no verdict")
+    note = None if score is not None else f"The grader judged {judged} of {len(rubric.criteria)} criteria. {_first_failure(verdicts)}".strip()
     return SectionResult(
         id=section.id,
         title=section.title,
@@ -69,6 +71,10 @@ def section_result(section: Section, rubric: Rubric, verdicts: Sequence[Verdict]
         grader=grader,
         note=note,
     )
+
+
+def _first_failure(verdicts: Sequence[Verdict]) -> str:
+    return next((verdict.reason for verdict in verdicts if verdict.status == "unscored"), "")
 
 
 def without_verdicts(section: Section, status: SectionStatus, note: str | None = None) -> SectionResult:

@@ -139,8 +139,8 @@ def test_a_practice_of_two_sections_gives_a_level_when_both_were_graded(library:
 def test_unscored_criteria_do_not_lower_the_level(library: Library) -> None:
     rows = []
     for section in ("1", "2", "5", "6", "7"):
-        half = [v.model_copy(update={"status": "unscored"}) if i % 3 else v for i, v in enumerate(verdicts(library, section, "met"))]
-        rows.append(section_result(library.section(section), library.rubrics[section], half, "senior", "m"))
+        judged = [v.model_copy(update={"status": "unscored"}) if i % 3 == 0 else v for i, v in enumerate(verdicts(library, section, "met"))]
+        rows.append(section_result(library.section(section), library.rubrics[section], judged, "senior", "m"))
     assert level_signal(rows, library, 10)[0] == "staff"
 
 
@@ -150,3 +150,12 @@ def test_half_answers_that_needed_hints_are_below_mid(library: Library) -> None:
         helped = verdicts(library, section, "partial", hints=1)
         rows.append(section_result(library.section(section), library.rubrics[section], helped, "senior", "m"))
     assert level_signal(rows, library, 10)[0] == "below_mid"
+
+
+def test_a_section_of_which_less_than_half_was_judged_has_no_score(library: Library) -> None:
+    mixed = verdicts(library, "6", "met")
+    kept = len(mixed) // 2 - 1
+    mixed[kept:] = [verdict.model_copy(update={"status": "unscored"}) for verdict in mixed[kept:]]
+    result = section_result(library.section("6"), library.rubrics["6"], mixed, "senior", "m")
+    assert (result.status, result.score) == ("unscored", None)
+    assert result.note and result.note.startswith(f"The grader judged {kept} of {len(mixed)} criteria.")
