@@ -11,10 +11,8 @@ from agent.library import GENERAL, Library
 from agent.llm import ChatModel, Message
 from agent.prompts import Prompts, fenced
 from agent.schema import Fact, Scenario
-from agent.text import clean
 
 log = logging.getLogger(__name__)
-LONGEST_TITLE = 120
 FEWEST_FACTS = 8  # fewer than this is no brief; the general facts serve better
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
@@ -44,7 +42,7 @@ async def draft_scenario(model: ChatModel | None, prompts: Prompts, library: Lib
 
     A drafted brief keeps the general facts for topics that it leaves open, so that no question finds nothing.
     """
-    general = library.typed_scenario(clean(title)[:LONGEST_TITLE])
+    general = library.typed_scenario(title)
     if model is None:
         return general
     mark = hashlib.sha256(f"title\0{general.title}".encode()).hexdigest()[:12]

@@ -12,7 +12,7 @@ from agent.library import Library
 from agent.matcher import Matcher
 from agent.policy import attempts, choose
 from agent.retrieval import Retriever
-from agent.schema import Criterion, Move, Passage, Turn
+from agent.schema import Move, Passage, Turn
 from agent.settings import EMBEDDED
 from agent.state import Interview
 from agent.text import shortened
@@ -175,11 +175,7 @@ async def grounding(retriever: Retriever, library: Library, interview: Interview
         return await asyncio.to_thread(retriever.passages, criterion.references, about)
     except RetrievalError as error:
         log.warning("%s The follow-up is asked without a passage.", error)
-        return [Passage(subsection=criterion.references[0], score=0.0, text=_statement(criterion))]
-
-
-def _statement(criterion: Criterion) -> str:
-    return criterion.statement
+        return [Passage(subsection=criterion.references[0], score=0.0, text=criterion.statement)]
 
 
 def last_answer(interview: Interview) -> Turn | None:

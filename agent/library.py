@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -43,7 +43,6 @@ class Library:
     scenarios: dict[str, Scenario]
     phrases: Phrases
     digest: str  # changes when any file of the corpus does
-    sources: dict[str, Path] = field(default_factory=dict)  # criterion or scenario id -> its file
 
     @cached_property
     def criteria(self) -> dict[str, Criterion]:
@@ -93,13 +92,12 @@ def load_library(root: Path | None = None) -> Library:
     sections = _framework(framework)
     rubric_files = _files(home / "rubrics", "*.yaml") or _files(SHIPPED / "rubrics", "*.yaml")
     scenario_files = _files(home / "scenarios", "*.yaml") or _files(SHIPPED / "scenarios", "*.yaml")
-    sources: dict[str, Path] = {}
-    rubrics = _rubrics(rubric_files, sections, sources)
-    scenarios = _scenarios(scenario_files, sections, sources)
+    rubrics = _rubrics(rubric_files, sections)
+    scenarios = _scenarios(scenario_files, sections)
     phrase_file = home / "phrases.yaml" if (home / "phrases.yaml").is_file() else SHIPPED / "phrases.yaml"
     phrases, _ = _read_yaml(phrase_file, Phrases)
     digest = _digest([*_files(framework, "*.md"), *rubric_files, *scenario_files, phrase_file])
-    return Library(sections, rubrics, scenarios, phrases, digest, sources)
+    return Library(sections, rubrics, scenarios, phrases, digest)
 
 
 def _files(folder: Path, pattern: str) -> list[Path]:
@@ -208,9 +206,10 @@ def _points(path: Path, lines: list[str], start: int, end: int) -> Iterator[Poin
 # --- rubrics and scenarios --------------------------------------------------------------------------------------
 
 
-def _rubrics(paths: list[Path], sections: tuple[Section, ...], sources: dict[str, Path]) -> dict[str, Rubric]:
+def _rubrics(paths: list[Path], sections: tuple[Section, ...]) -> dict[str, Rubric]:
     known = {part.id for section in sections for part in section.subsections} | {section.id for section in sections}
     rubrics: dict[str, Rubric] = {}
+    sources: dict[str, Path] = {}  # criterion -> its file
     for path in paths:
         rubric, root = _read_yaml(path, Rubric)
         if rubric.section in rubrics:
@@ -234,7 +233,7 @@ def _rubrics(paths: list[Path], sections: tuple[Section, ...], sources: dict[str
     return rubrics
 
 
-def _scenarios(paths: list[Path], sections: tuple[Section, ...], sources: dict[str, Path]) -> dict[str, Scenario]:
+def _scenarios(paths: list[Path], sections: tuple[Section, ...]) -> dict[str, Scenario]:
     known = {section.id for section in sections}
     scenarios: dict[str, Scenario] = {}
     for path in paths:
@@ -253,7 +252,6 @@ def _scenarios(paths: list[Path], sections: tuple[Section, ...], sources: dict[s
             if section_id not in known:
                 raise CorpusError(path, _line(root, ("references", section_id)), f"the framework has no section {section_id}")
         scenarios[scenario.id] = scenario
-        sources[scenario.id] = path
     return scenarios
 
 

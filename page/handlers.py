@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from agent.assembly import Parts
+from agent.drafting import draft_scenario
 from agent.errors import Conflict, InterviewError, NotFound
 from agent.events import Intent
 from agent.schema import Level, Scenario
@@ -228,11 +229,7 @@ class Handlers:
             return library.scenario(choice)
         if not own.strip():
             raise InterviewError("Say what you want to build, or choose one of the problems.")
-        if self._parts.drafter is None:
-            return library.typed_scenario(own[:120])
-        from agent.drafting import draft_scenario
-
-        return await draft_scenario(self._parts.drafter, self._parts.prompts, library, own[:120])
+        return await draft_scenario(self._parts.drafter, self._parts.prompts, library, own)
 
     async def _mine(self, interview: str, request: gr.Request) -> InterviewSession:
         return await self._desk.open(interview, owner_of(request.cookies))
