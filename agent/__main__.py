@@ -227,15 +227,11 @@ async def grade_transcript(parts: "Parts", transcript: "Transcript") -> "Scoreca
     from agent.state import AssessState
 
     graph, context = build_assess(), parts.context(SystemClock())
-    hints: dict[str, int] = {}
-    for turn in transcript.turns:
-        if turn.move is not None and turn.move.kind == "hint" and turn.move.criterion:
-            hints[turn.move.criterion] = hints.get(turn.move.criterion, 0) + 1
     results = {}
     for section in parts.library.sections:
         reached = any(turn.section == section.id and turn.speaker == "candidate" for turn in transcript.turns)
         if reached or section.id in transcript.sections_reached:
-            state: AssessState = {"transcript": transcript, "section": section.id, "hints": hints}
+            state: AssessState = {"transcript": transcript, "section": section.id}
             results[section.id] = (await graph.ainvoke(state, context=context))["result"]
     return scorecard(transcript, results, parts.library, parts.grader.name)
 

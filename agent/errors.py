@@ -22,7 +22,15 @@ class ModelUnavailable(InterviewError):
 
 
 class MalformedReply(InterviewError):
-    """The language model answered, but not in the form that was asked for, even after one repair."""
+    """The language model answered, but not in the form that was asked for, even after one repair.
+
+    `answer` is what it said; `earlier` holds the failure that the repair was asked for after.
+    """
+
+    def __init__(self, message: str, answer: str = "") -> None:
+        super().__init__(message)
+        self.answer = answer
+        self.earlier: tuple[MalformedReply, ...] = ()
 
 
 class RetrievalError(InterviewError):

@@ -21,17 +21,17 @@ def parse(text: str, form: type[Reply]) -> Reply:
     body = fence[1] if fence else body
     start = body.find("{")
     if start < 0:
-        raise MalformedReply("The reply holds no JSON object.")
+        raise MalformedReply("The reply holds no JSON object.", text)
     try:
         found, _ = json.JSONDecoder(strict=False).raw_decode(body, start)
         return form.model_validate(found)
     except json.JSONDecodeError as error:
-        raise MalformedReply(f"The reply is not JSON: {error.msg} at character {error.pos}.") from None
+        raise MalformedReply(f"The reply is not JSON: {error.msg} at character {error.pos}.", text) from None
     except RecursionError:
-        raise MalformedReply("The reply is not JSON: it is nested too deeply.") from None
+        raise MalformedReply("The reply is not JSON: it is nested too deeply.", text) from None
     except ValidationError as error:
         first = error.errors()[0]
-        raise MalformedReply(f"The reply does not fit the form: {'.'.join(map(str, first['loc']))}: {first['msg']}.") from None
+        raise MalformedReply(f"The reply does not fit the form: {'.'.join(map(str, first['loc']))}: {first['msg']}.", text) from None
 
 
 def strict_schema(form: type[BaseModel]) -> dict[str, Any]:

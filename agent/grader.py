@@ -28,7 +28,6 @@ class Assessment:
 
     transcript: Transcript
     section: str
-    hints: dict[str, int]  # criterion -> hints given on it
 
     @property
     def turns(self) -> tuple[Turn, ...]:
@@ -72,7 +71,7 @@ class EmbeddedGrader:
         """The verdicts of every criterion of the section."""
         rubric = self._library.rubrics[assessment.section]
         matches = self._matcher.match(assessment.section, assessment.answers, assessment.questions)
-        verdicts = [_judged(matches[c.id], c, assessment.hints.get(c.id, 0)) for c in rubric.criteria]
+        verdicts = [_judged(matches[c.id], c, assessment.transcript.hints_given(c.id)) for c in rubric.criteria]
         return section_result(self._library.section(assessment.section), rubric, verdicts, assessment.transcript.level, self.name)
 
 
@@ -173,7 +172,7 @@ class ModelGrader:
             found = find_quote(quote, assessment, criterion)
             if found is not None:
                 turn, verbatim = found
-                hints = min(assessment.hints.get(criterion.id, 0), 3)
+                hints = min(assessment.transcript.hints_given(criterion.id), 3)
                 return Verdict(criterion=criterion.id, status=given.verdict, quote=verbatim, turn=turn, confidence=0.8, reason=reason, hints=hints)
         return unscored(criterion, "The grader gave credit without quoting the candidate's own words.")
 

@@ -9,21 +9,25 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpenAI, BadRequestError, OpenAIError, UnprocessableEntityError
 from pydantic import BaseModel
 
 from agent.errors import MalformedReply, ModelUnavailable
 from agent.forms import THOUGHT_BEGINS, THOUGHT_ENDS, parse, strict_schema
+from agent.replies import UNCOUNTED, Message, Sampling, Usage
+
+__all__ = ["ChatModel", "Filled", "Message", "OpenAIChatModel", "ScriptedChatModel"]
 
 log = logging.getLogger(__name__)
 Reply = TypeVar("Reply", bound=BaseModel)
 Step = TypeVar("Step")
 Mode = Literal["json_schema", "json_object", "text"]
 LADDER: tuple[Mode, ...] = ("json_schema", "json_object", "text")
-MOST_SPOKEN = 400  # tokens of an utterance: an interviewer is brief
 MOST_GRADED = 6000  # tokens of a structured reply
+SPOKEN = Sampling(temperature=0.6, max_tokens=400)  # an interviewer is brief
+GRADED = Sampling(temperature=0.0, max_tokens=MOST_GRADED)
 THOUGHT = 8000  # tokens more for a model that thinks before it replies
 RETRY_PAUSE = 0.5  # seconds before the same is asked again, unless the endpoint names a longer pause
 TAIL = 1.0  # seconds a stream may take to end after its last word
@@ -35,11 +39,12 @@ _UNSUPPORTED = re.compile(r"unsupport|n[o']t support|unrecogni|unknown|not permi
 
 
 @dataclass(frozen=True)
-class Message:
-    """One message of a chat."""
+class Filled(Generic[Reply]):
+    """A form that a model filled in, what that cost, and the replies before it that did not fit."""
 
-    role: Literal["system", "user", "assistant"]
-    content: str
+    value: Reply
+    usage: Usage = UNCOUNTED
+    rejected: tuple[MalformedReply, ...] = ()
 
 
 class ChatModel(Protocol):
@@ -82,7 +87,7 @@ class OpenAIChatModel:
         patience, aloud = _Patience(self._timeout, self._first_token), _Aloud()
         finish: str | None = None
         said = False
-        answer = await self._within(patience, self._create(messages, MOST_SPOKEN, 0.6, stream=True))
+        answer = await self._within(patience, self._create(messages, SPOKEN, stream=True))
         try:
             while (piece := await self._within(patience, _next_piece(self.name, answer))) is not None:
                 if piece.finish and finish is None:
@@ -101,22 +106,39 @@ class OpenAIChatModel:
             raise _failure(f"{self.name} gave no words ({finish})", transient=False)
 
     async def structured(self, messages: Sequence[Message], form: type[Reply]) -> Reply:
-        """Steps down the ladder of ways to ask for a form, once per endpoint; then one repair of a malformed reply."""
+        """The form, filled in."""
+        return (await self.fill(messages, form)).value
+
+    async def fill(self, messages: Sequence[Message], form: type[Reply]) -> Filled[Reply]:
+        """Steps down the ladder of ways to ask for a form, once per endpoint; then one repair of a malformed reply.
+
+        Raises what `structured` does; a MalformedReply carries the replies that did not fit.
+        """
         patience = _Patience(self._timeout)
-        text = await self._answer(patience, messages, form)
+        first = await self._answer(patience, messages, form)
         try:
-            return parse(text, form)
+            return Filled(parse(first.text, form), first.usage)
         except MalformedReply as error:
             if self._mode == "json_schema":  # some servers take it and ignore it: from here on the form stands in the prompt
                 self._ladder, self._mode = LADDER[1:], None
-            repair = [*messages, Message("assistant", text or "(nothing)"), Message("user", f"{error} {REPAIR}")]
-            return parse(await self._answer(patience, repair, form), form)
+            repair = [*messages, Message("assistant", first.text or "(nothing)"), Message("user", f"{error} {REPAIR}")]
+            second = await self._answer(patience, repair, form)
+            try:
+                return Filled(parse(second.text, form), first.usage + second.usage, (error,))
+            except MalformedReply as again:
+                again.earlier = (error,)
+                raise
 
-    async def _answer(self, patience: "_Patience", messages: Sequence[Message], form: type[BaseModel]) -> str:
+    def body(self, messages: Sequence[Message], form: type[BaseModel]) -> dict[str, Any]:
+        """The body of one request for a form, for an endpoint that takes requests by file and knows JSON schemas."""
+        sampling = {"max_tokens": GRADED.max_tokens, "temperature": GRADED.temperature}
+        return {"model": self.name, "messages": _wire(messages), **sampling, **_by_schema(form)}
+
+    async def _answer(self, patience: "_Patience", messages: Sequence[Message], form: type[BaseModel]) -> "_Said":
         known = self._mode
         for mode in self._ladder if known is None else LADDER[LADDER.index(known) :]:
             try:
-                text = await self._complete(patience, messages, form, mode)
+                said = await self._complete(patience, messages, form, mode)
             except ModelUnavailable as error:
                 out_of_order = mode == known and error.transient  # it took this form before: nothing to learn from
                 if mode == "text" or not error.refused or out_of_order:
@@ -124,14 +146,13 @@ class OpenAIChatModel:
                 log.info("%s does not take %s; trying the next way", self.name, mode)
                 continue
             self._mode = mode
-            return text
+            return said
         raise AssertionError("unreachable")
 
-    async def _complete(self, patience: "_Patience", messages: Sequence[Message], form: type[BaseModel], mode: Mode) -> str:
+    async def _complete(self, patience: "_Patience", messages: Sequence[Message], form: type[BaseModel], mode: Mode) -> "_Said":
         options: dict[str, Any] = {}
         if mode == "json_schema":
-            schema = {"name": form.__name__, "schema": strict_schema(form), "strict": True}
-            options["response_format"] = {"type": "json_schema", "json_schema": schema}
+            options = _by_schema(form)
         else:
             messages = _with_form(messages, form)
             if mode == "json_object":
@@ -146,17 +167,18 @@ class OpenAIChatModel:
             await self._within(patience, asyncio.sleep(pause))
             return await self._completed(patience, messages, options)
 
-    async def _completed(self, patience: "_Patience", messages: Sequence[Message], options: dict[str, Any]) -> str:
-        answer = await self._within(patience, self._create(messages, MOST_GRADED, 0.0, **options))
-        return _text_of(self.name, answer)
+    async def _completed(self, patience: "_Patience", messages: Sequence[Message], options: dict[str, Any]) -> "_Said":
+        answer = await self._within(patience, self._create(messages, GRADED, **options))
+        return _Said(_text_of(self.name, answer), _usage_of(answer))
 
-    async def _create(self, messages: Sequence[Message], most: int, temperature: float, **options: Any) -> Any:
+    async def _create(self, messages: Sequence[Message], sampling: Sampling, **options: Any) -> Any:
         """One request, as this endpoint takes it: a parameter that it refuses by name is not sent again."""
         while True:
             # What a reasoning model thinks counts as reply, so it gets more room.
+            most = sampling.max_tokens
             sent: dict[str, Any] = {"max_tokens": most} if self._takes_max_tokens else {"max_completion_tokens": most + THOUGHT}
             if self._takes_temperature:
-                sent["temperature"] = temperature
+                sent["temperature"] = sampling.temperature
             try:
                 return await self._client.chat.completions.create(model=self.name, messages=_wire(messages), **sent, **options)
             except (BadRequestError, UnprocessableEntityError) as error:
@@ -248,6 +270,25 @@ def _wire(messages: Sequence[Message]) -> Any:
     return [{"role": message.role, "content": message.content} for message in messages]
 
 
+@dataclass(frozen=True)
+class _Said:
+    """A reply that was not streamed."""
+
+    text: str
+    usage: Usage
+
+
+def _usage_of(answer: Any) -> Usage:
+    """The tokens that the endpoint counted; 0 where it does not say."""
+    usage = getattr(answer, "usage", None)
+    return Usage(getattr(usage, "prompt_tokens", 0) or 0, getattr(usage, "completion_tokens", 0) or 0)
+
+
+def _by_schema(form: type[BaseModel]) -> dict[str, Any]:
+    schema = {"name": form.__name__, "schema": strict_schema(form), "strict": True}
+    return {"response_format": {"type": "json_schema", "json_schema": schema}}
+
+
 def _text_of(name: str, answer: Any) -> str:
     try:
         choice = answer.choices[0]
@@ -333,7 +374,11 @@ class ScriptedChatModel:
 
     async def structured(self, messages: Sequence[Message], form: type[Reply]) -> Reply:
         """The next line, read as the form."""
-        return parse(self._next(messages), form)
+        return (await self.fill(messages, form)).value
+
+    async def fill(self, messages: Sequence[Message], form: type[Reply]) -> Filled[Reply]:
+        """The next line, read as the form, at no cost."""
+        return Filled(parse(self._next(messages), form))
 
     def _next(self, messages: Sequence[Message]) -> str:
         self.requests.append(tuple(messages))

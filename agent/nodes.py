@@ -59,7 +59,7 @@ async def close(state: ConductState, runtime: Runtime[InterviewContext]) -> Cond
 
 async def judge(state: AssessState, runtime: Runtime[InterviewContext]) -> AssessState:
     """Let the grader judge the section."""
-    found = Assessment(state["transcript"], state["section"], state["hints"])
+    found = Assessment(state["transcript"], state["section"])
     return {"result": await runtime.context.grader.grade(found)}
 
 

@@ -200,6 +200,10 @@ class Transcript(BaseModel):
     corpus: str | None = None  # digest of the corpus
     turns: tuple[Turn, ...]
 
+    def hints_given(self, criterion: str) -> int:
+        """How many hints were given on a criterion."""
+        return sum(turn.move is not None and turn.move.kind == "hint" and turn.move.criterion == criterion for turn in self.turns)
+
 
 # --- what is graded ---------------------------------------------------------------------------------------------
 

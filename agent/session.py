@@ -278,7 +278,7 @@ class InterviewSession:
         return self.interview.transcript(self.id)
 
     async def _assess(self, section: str) -> SectionResult:
-        start: AssessState = {"transcript": self.transcript(), "section": section, "hints": self._hints(section)}
+        start: AssessState = {"transcript": self.transcript(), "section": section}
         try:
             run = await self.desk.assess.ainvoke(start, context=self.desk.context)
             result: SectionResult = run["result"]
@@ -288,10 +288,6 @@ class InterviewSession:
         kept = await self.desk.open(self.id)  # the interview goes on meanwhile: a session of its own sees the latest log
         await kept._append(SectionGraded(elapsed=kept.interview.elapsed, at=self._now(), result=result))
         return result
-
-    def _hints(self, section: str) -> dict[str, int]:
-        rubric = self.desk.context.library.rubrics[section]
-        return {c.id: given for c in rubric.criteria if (given := self.interview.hints_for(c.id))}
 
     # -- the log --
 

@@ -205,7 +205,6 @@ class AssessState(TypedDict, total=False):
 
     transcript: Transcript
     section: str
-    hints: dict[str, int]
     result: SectionResult
 
 

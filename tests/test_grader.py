@@ -7,7 +7,7 @@ import pytest
 from agent.assembly import Parts
 from agent.grader import Assessment, EmbeddedGrader
 from agent.matcher import Match, Matcher, Piece, is_question, pieces, shows_something, takes_questions
-from agent.schema import SectionResult, Transcript, Turn, Verdict
+from agent.schema import Move, SectionResult, Transcript, Turn, Verdict
 from agent.text import normalised, sentences
 
 SECTIONS = [str(n) for n in range(10)]
@@ -23,7 +23,7 @@ def grade(parts: Parts, section: str, *answers: str, question: str = "How would 
     for answer in answers:
         turns.append(Turn(n=len(turns) + 1, section=section, speaker="interviewer", text=question))
         turns.append(Turn(n=len(turns) + 1, section=section, speaker="candidate", text=answer))
-    return EmbeddedGrader(parts.library, parts.matcher).grade_now(Assessment(Transcript(turns=tuple(turns)), section, {}))
+    return EmbeddedGrader(parts.library, parts.matcher).grade_now(Assessment(Transcript(turns=tuple(turns)), section))
 
 
 def credited(result: SectionResult) -> list[tuple[str, str | None]]:
@@ -128,7 +128,7 @@ def test_an_example_put_as_a_question_earns_nothing_where_asking_earns_nothing(p
 def test_what_was_said_in_another_section_earns_nothing(parts: Parts) -> None:
     criterion = parts.library.criteria["store-fits-access"]
     turns = [Turn(n=1, section="5", speaker="candidate", text=criterion.examples[0]), Turn(n=2, section="6", speaker="candidate", text="So it is.")]
-    result = EmbeddedGrader(parts.library, parts.matcher).grade_now(Assessment(Transcript(turns=tuple(turns)), "6", {}))
+    result = EmbeddedGrader(parts.library, parts.matcher).grade_now(Assessment(Transcript(turns=tuple(turns)), "6"))
     assert credited(result) == []
 
 
@@ -143,9 +143,14 @@ class Sure(Matcher):
         return {c.id: Match(c.id, *self.found) for c in self.bank(section_id).criteria}
 
 
+def hinted(criterion: str, hints: int) -> Transcript:
+    move = Move(kind="hint", criterion=criterion)
+    return Transcript(turns=tuple(Turn(n=n, section="6", speaker="interviewer", text="A hint.", move=move) for n in range(1, hints + 1)))
+
+
 def judged(parts: Parts, matcher: Matcher, hints: int = 0) -> Verdict:
     criterion = parts.library.rubrics["6"].criteria[0].id
-    return EmbeddedGrader(parts.library, matcher).grade_now(Assessment(Transcript(turns=()), "6", {criterion: hints})).verdicts[0]
+    return EmbeddedGrader(parts.library, matcher).grade_now(Assessment(hinted(criterion, hints), "6")).verdicts[0]
 
 
 @pytest.mark.parametrize(("probability", "status"), [(0.5, "met"), (0.49, "partial"), (0.35, "partial"), (0.34, "not_observed")])

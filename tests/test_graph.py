@@ -38,7 +38,7 @@ async def test_a_section_that_was_not_reached_is_skipped_and_not_graded(parts: P
     transcript = Transcript(turns=(Turn(n=1, section="0", speaker="candidate", text="I would take what the team knows."),))
     context = parts.context(ManualClock())
     for section, status in (("0", "graded"), ("6", "not_reached")):
-        run = await build_assess().ainvoke({"transcript": transcript, "section": section, "hints": {}}, context=context)
+        run = await build_assess().ainvoke({"transcript": transcript, "section": section}, context=context)
         assert run["result"].status == status
 
 

@@ -10,7 +10,7 @@ from agent.grader import Assessment, ModelGrader, fence_mark
 from agent.library import Library
 from agent.llm import ChatModel, ScriptedChatModel
 from agent.prompts import Prompts
-from agent.schema import SectionResult, Transcript, Turn, Verdict
+from agent.schema import Move, SectionResult, Transcript, Turn, Verdict
 from agent.scoring import section_score
 from tests.model_parts import model_at
 from tests.openai_server import OpenAIServer, breaks_off, fails, hangs, says
@@ -28,7 +28,7 @@ def said(answer: str = ANSWER, question: str = QUESTION) -> Assessment:
         Turn(n=2, section="6", speaker="interviewer", text=question),
         Turn(n=3, section="6", speaker="candidate", text=answer),
     )
-    return Assessment(Transcript(id="i1", level="senior", turns=turns), "6", {})
+    return Assessment(Transcript(id="i1", level="senior", turns=turns), "6")
 
 
 def given(criterion: str, verdict: str, *quotes: str) -> dict[str, Any]:
@@ -99,7 +99,9 @@ async def test_the_first_quote_that_holds_is_the_evidence(library: Library) -> N
 
 
 async def test_hints_that_were_given_stand_beside_the_credit(library: Library) -> None:
-    helped = Assessment(said().transcript, "6", {STORE: 2})
+    hint = Turn(n=4, section="6", speaker="interviewer", text="What does it do all day?", move=Move(kind="hint", criterion=STORE, hint=0))
+    spoken = said().transcript
+    helped = Assessment(spoken.model_copy(update={"turns": (*spoken.turns, hint, hint.model_copy(update={"n": 5}))}), "6")
     result = await graded(library, ScriptedChatModel([judged(library, given(STORE, "met", GOOD_QUOTE))]), helped)
     assert verdict(result, STORE).hints == 2
 
