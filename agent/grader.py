@@ -60,8 +60,8 @@ class EmbeddedGrader:
 
     name = "embedded"
 
-    def __init__(self, library: Library, matcher: Matcher) -> None:
-        self._library, self._matcher = library, matcher
+    def __init__(self, library: Library, matcher: Matcher, met: float = MET, partial: float = PARTIAL) -> None:
+        self._library, self._matcher, self._met, self._partial = library, matcher, met, partial
 
     async def grade(self, assessment: Assessment) -> SectionResult:
         """Grade in a thread, because encoding takes the processor for some milliseconds."""
@@ -71,29 +71,28 @@ class EmbeddedGrader:
         """The verdicts of every criterion of the section."""
         rubric = self._library.rubrics[assessment.section]
         matches = self._matcher.match(assessment.section, assessment.answers, assessment.questions)
-        verdicts = [_judged(matches[c.id], c, assessment.transcript.hints_given(c.id)) for c in rubric.criteria]
+        verdicts = [self._judged(matches[c.id], c, assessment.transcript.hints_given(c.id)) for c in rubric.criteria]
         return section_result(self._library.section(assessment.section), rubric, verdicts, assessment.transcript.level, self.name)
 
-
-def _judged(match: Match, criterion: Criterion, hints: int) -> Verdict:
-    chance = match.probability
-    status: Literal["met", "partial", "not_observed"] = "met" if chance >= MET else "partial" if chance >= PARTIAL else "not_observed"
-    if status == "met" and match.piece is not None and is_question(match.piece.text):
-        status = "partial"  # asking well is half of it; using the answer is the other half
-    if match.piece is None or status == "not_observed":
-        near = match.piece is not None and match.near_miss and chance > 0.1
-        why = "The nearest words resemble an answer that does not count." if near else "Nothing that was said comes near what counts."
-        return Verdict(criterion=criterion.id, status="not_observed", confidence=round(1 - chance, 3), reason=why)
-    why = {"met": "The quoted words say what counts.", "partial": f"The quoted words come near. Half counts for: {criterion.partial}"}[status]
-    return Verdict(
-        criterion=criterion.id,
-        status=status,
-        quote=match.piece.text,
-        turn=match.piece.turn,
-        confidence=round(chance if status == "met" else max(0.0, 1 - 2 * abs(chance - (MET + PARTIAL) / 2)), 3),
-        reason=why,
-        hints=min(hints, 3),
-    )
+    def _judged(self, match: Match, criterion: Criterion, hints: int) -> Verdict:
+        chance = match.probability
+        status: Literal["met", "partial", "not_observed"] = "met" if chance >= self._met else "partial" if chance >= self._partial else "not_observed"
+        if status == "met" and match.piece is not None and is_question(match.piece.text):
+            status = "partial"  # asking well is half of it; using the answer is the other half
+        if match.piece is None or status == "not_observed":
+            near = match.piece is not None and match.near_miss and chance > 0.1
+            why = "The nearest words resemble an answer that does not count." if near else "Nothing that was said comes near what counts."
+            return Verdict(criterion=criterion.id, status="not_observed", confidence=round(1 - chance, 3), reason=why)
+        why = {"met": "The quoted words say what counts.", "partial": f"The quoted words come near. Half counts for: {criterion.partial}"}[status]
+        return Verdict(
+            criterion=criterion.id,
+            status=status,
+            quote=match.piece.text,
+            turn=match.piece.turn,
+            confidence=round(chance if status == "met" else max(0.0, 1 - 2 * abs(chance - (self._met + self._partial) / 2)), 3),
+            reason=why,
+            hints=min(hints, 3),
+        )
 
 
 # --- the model's grader -----------------------------------------------------------------------------------------
@@ -147,7 +146,7 @@ class ModelGrader:
             second = await self._ask(assessment, failed, remark="Your last quotes were not found in the candidate's text. Copy them exactly.")
         except (ModelUnavailable, MalformedReply):
             return {}
-        return {c.id: self._checked(c, second.get(c.id), assessment) for c in failed}
+        return {c.id: self._checked(c, second.get(c.id), assessment).model_copy(update={"attempts": 2}) for c in failed}
 
     async def _ask(self, assessment: Assessment, criteria: Sequence[Criterion], remark: str = "") -> dict[str, GivenVerdict]:
         section = self._library.section(assessment.section)

@@ -69,8 +69,11 @@ class OpenAIChatModel:
     because the client's is per read.
     """
 
-    def __init__(self, name: str, base_url: str | None, api_key: str | None, timeout: float = 60.0, first_token: float = 20.0) -> None:
+    def __init__(
+        self, name: str, base_url: str | None, api_key: str | None, timeout: float = 60.0, first_token: float = 20.0, retries: int = 1
+    ) -> None:
         self.name = name
+        self._retries = retries  # of a form, for a caller that does not retry by itself
         self._timeout, self._first_token = timeout, first_token
         self._client = AsyncOpenAI(base_url=base_url, api_key=api_key or "none", max_retries=0, timeout=timeout)
         self._ladder = LADDER
@@ -162,7 +165,7 @@ class OpenAIChatModel:
         except ModelUnavailable as failure:
             step_down = failure.refused and self._mode is None and mode != "text"  # it may not know the form: no use in asking again
             pause = max(failure.retry_after, RETRY_PAUSE)
-            if step_down or not failure.transient or pause >= patience.whole:
+            if step_down or not self._retries or not failure.transient or pause >= patience.whole:
                 raise
             await self._within(patience, asyncio.sleep(pause))
             return await self._completed(patience, messages, options)

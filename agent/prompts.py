@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
@@ -27,23 +27,29 @@ class Prompt:
 
 
 class Prompts:
-    """All prompts of a folder; a folder of a variant may hold just the files that differ."""
+    """All prompts of a folder; a folder of a variant may hold just the files that differ, and `replaced` names single ones."""
 
-    def __init__(self, folder: Path = SHIPPED, variant: Path | None = None) -> None:
+    def __init__(self, folder: Path = SHIPPED, variant: Path | None = None, replaced: Mapping[str, Path] | None = None) -> None:
         paths = {path.stem: path for path in sorted(folder.glob("*.md")) if path.name != "README.md"}
-        if variant is not None:
-            unknown = sorted({path.stem for path in variant.glob("*.md")} - set(paths))
-            if unknown:
-                raise ConfigurationError(f"{variant} holds prompts that nothing uses: {', '.join(unknown)}. Known: {', '.join(paths)}.")
-            paths.update({path.stem: path for path in variant.glob("*.md")})
         if not paths:
             raise ConfigurationError(f"There are no prompts in {folder}.")
+        others = {path.stem: path for path in sorted(variant.glob("*.md"))} if variant else {}
+        others |= replaced or {}
+        unknown = sorted(set(others) - set(paths))
+        if unknown:
+            raise ConfigurationError(f"Nothing uses the prompts {', '.join(unknown)} of {variant or 'this try'}. Known: {', '.join(paths)}.")
         self._prompts = {name: read_prompt(path) for name, path in paths.items()}
+        self._prompts |= {name: _in_place_of(self._prompts[name], path) for name, path in others.items()}
 
     @property
     def digests(self) -> dict[str, str]:
         """Prompt name -> digest, for transcripts and scorecards."""
         return {name: prompt.digest for name, prompt in self._prompts.items()}
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """Prompt name -> template, for comparing two variants."""
+        return {name: prompt.template for name, prompt in self._prompts.items()}
 
     def render(self, name: str, **values: str) -> str:
         """The text of a prompt. Values are put in literally: no template engine ever sees what a candidate typed."""
@@ -61,9 +67,20 @@ def rendered(prompt: Prompt, values: Mapping[str, str]) -> str:
     return re.sub(r"\n{3,}", "\n\n", text).strip()
 
 
+def _in_place_of(shipped: Prompt, path: Path) -> Prompt:
+    """Another wording of a prompt: it takes what the shipped one takes."""
+    other = read_prompt(path)
+    if set(other.inputs) != set(shipped.inputs):
+        raise ConfigurationError(f"{path}:1: inputs {sorted(other.inputs)}; the prompt {shipped.name} takes {sorted(shipped.inputs)}")
+    return replace(other, name=shipped.name)
+
+
 def read_prompt(path: Path) -> Prompt:
     """Read one prompt file; ConfigurationError names the file and what is undeclared or unused."""
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}: this prompt cannot be read: {error}") from None
     match = re.match(r"---\n(.*?)\n---\n(.*)", text, re.DOTALL)
     if match is None:
         raise ConfigurationError(f"{path}:1: a prompt begins with front matter (version, inputs) between two lines of ---")

@@ -1,12 +1,13 @@
 """A chat model over recordings: what was asked before is answered from the store, and what was not is asked once and kept."""
 
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Protocol, TypeVar
 
 from pydantic import BaseModel
 
-from agent.errors import MalformedReply
+from agent.errors import InterviewError, MalformedReply
 from agent.llm import GRADED, SPOKEN, ChatModel, Filled
 from agent.replies import Kept, Message, MissingReply, Rejected, ReplyStore, Request
 
@@ -24,12 +25,22 @@ class FillingModel(ChatModel, Protocol):
 class RecordedChatModel:
     """Answers from a store. Without a `model` a request that was never answered raises MissingReply.
 
-    `repeat` tells the trials of one question apart.
+    `repeat` tells the trials of one question apart; `failures` holds what went wrong with requests that are not asked again;
+    `asked` collects the digests of all forms that were asked for.
     """
 
-    def __init__(self, name: str, store: ReplyStore, model: FillingModel | None = None, repeat: int = 0) -> None:
+    def __init__(
+        self,
+        name: str,
+        store: ReplyStore,
+        model: FillingModel | None = None,
+        repeat: int = 0,
+        failures: Mapping[str, InterviewError] = MappingProxyType({}),
+        asked: set[str] | None = None,
+    ) -> None:
         self.name = name
-        self._store, self._model, self._repeat = store, model, repeat
+        self._store, self._model, self._repeat, self._failures = store, model, repeat, failures
+        self._asked = set() if asked is None else asked
 
     async def stream(self, messages: Sequence[Message]) -> AsyncGenerator[str]:
         """The words that were said before, or the model's; those are kept when they came to their end."""
@@ -49,9 +60,12 @@ class RecordedChatModel:
     async def structured(self, messages: Sequence[Message], form: type[Reply]) -> Reply:
         """The form as it was filled in before, or as the model fills it in now."""
         request = Request(self.name, tuple(messages), GRADED, form, self._repeat)
+        self._asked.add(request.digest)
         kept = self._store.find(request.digest)
         if kept is not None:
             return form.model_validate_json(kept.answer)
+        if request.digest in self._failures:
+            raise self._failures[request.digest]
         if self._model is None:
             raise MissingReply(request)
         return (await record(self._model, request, form, self._store)).value

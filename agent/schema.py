@@ -218,6 +218,7 @@ class Verdict(Value):
     confidence: float = Field(ge=0, le=1)
     reason: str
     hints: int = Field(default=0, ge=0, le=3)  # hints given on this criterion before it was met
+    attempts: int = Field(default=1, ge=1)  # 2: the grader was asked again, because its first quotes were not the candidate's words
 
 
 class SectionResult(Value):

@@ -1,0 +1,94 @@
+"""The graders that a run uses: the product's own, over the store of replies. What is not on file raises MissingReply."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar, cast
+
+from pydantic import BaseModel
+
+from agent.errors import InterviewError
+from agent.grader import Assessment, EmbeddedGrader, Grader, ModelGrader
+from agent.library import Library
+from agent.llm import GRADED, Filled
+from agent.matcher import WEIGHTS, Matcher
+from agent.recorded import RecordedChatModel
+from agent.replies import Message, MissingReply, ReplyStore, Request
+from agent.schema import SectionResult, Transcript
+from agent.scoring import without_verdicts
+from evals.variant import Thresholds, Variant
+
+EMBEDDED = "embedded"
+CODE = ("encoder", "grader", "matcher", "scoring", "text")  # modules that the embedded grader's verdicts depend on
+Reply = TypeVar("Reply", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What the graders of a run share."""
+
+    library: Library
+    variant: Variant
+    model: str
+    store: ReplyStore
+    failures: Mapping[str, InterviewError]
+    asked: set[str]  # digests of all that was asked for
+
+    def grader(self, trial: int = 0) -> Grader:
+        """The grader of the variant: the embedded one, or the model of this name as the store recorded it."""
+        if self.model == EMBEDDED:
+            return StoredGrader(embedded_name(self.library, self.variant.thresholds), self)
+        model = RecordedChatModel(self.model, self.store, repeat=trial, failures=self.failures, asked=self.asked)
+        return ModelGrader(self.library, model, self.variant.prompts)
+
+
+class StoredGrader:
+    """The embedded grader's results from the store, so that a second run costs nothing and a shard can be graded elsewhere."""
+
+    def __init__(self, name: str, bench: Bench) -> None:
+        self.name = name
+        self._bench = bench
+
+    async def grade(self, assessment: Assessment) -> SectionResult:
+        """The section's result; MissingReply when it was never graded."""
+        request, bench = as_request(self.name, assessment), self._bench
+        bench.asked.add(request.digest)
+        if request.digest in bench.failures:
+            return without_verdicts(bench.library.section(assessment.section), "unscored", note=str(bench.failures[request.digest]))
+        kept = bench.store.find(request.digest)
+        if kept is None:
+            raise MissingReply(request)
+        return SectionResult.model_validate_json(kept.answer)
+
+
+class EmbeddedModel:
+    """The embedded grader behind the interface of a model: what it is asked is a section of a transcript as JSON."""
+
+    def __init__(self, name: str, library: Library, matcher: Matcher, thresholds: Thresholds) -> None:
+        self.name = name
+        self._grader = EmbeddedGrader(library, matcher, thresholds.met, thresholds.partial)
+
+    async def fill(self, messages: Sequence[Message], form: type[Reply]) -> Filled[Reply]:
+        """The section's result; the form is always SectionResult."""
+        asked = Asked.model_validate_json(messages[0].content)
+        return Filled(cast(Reply, await self._grader.grade(Assessment(asked.transcript, asked.section))))
+
+
+class Asked(BaseModel):
+    """A section of a transcript as a request."""
+
+    transcript: Transcript
+    section: str
+
+
+def as_request(name: str, assessment: Assessment) -> Request:
+    """The request for grading a section."""
+    asked = Asked(transcript=assessment.transcript, section=assessment.section)
+    return Request(name, (Message("user", asked.model_dump_json()),), GRADED, SectionResult)
+
+
+def embedded_name(library: Library, thresholds: Thresholds) -> str:
+    """Names the embedded grader by all that its verdicts depend on: corpus, thresholds, weights and its own code."""
+    code = "\0".join(path.read_text() for path in (WEIGHTS, *(WEIGHTS.with_name(f"{name}.py") for name in CODE)))
+    rules = hashlib.sha256(f"{library.digest}\0{thresholds.model_dump_json()}\0{code}".encode()).hexdigest()[:12]
+    return f"{EMBEDDED}@{rules}"

@@ -1,0 +1,54 @@
+"""A variant: a folder of prompt files (and thresholds of the embedded grader) that differ from the shipped ones."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from pydantic import Field, ValidationError
+
+from agent.errors import ConfigurationError
+from agent.grader import MET, PARTIAL
+from agent.prompts import SHIPPED, Prompts
+from agent.schema import Value
+
+BASE = "shipped"  # the prompts as they are
+VARIANTS = SHIPPED / "variants"
+THRESHOLDS = "embedded.yaml"
+
+
+class Thresholds(Value):
+    """Probabilities from which on the embedded grader gives full and half credit."""
+
+    met: float = Field(default=MET, gt=0, lt=1)
+    partial: float = Field(default=PARTIAL, gt=0, lt=1)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What a run is made with."""
+
+    name: str
+    prompts: Prompts
+    thresholds: Thresholds
+
+
+def load_variant(name: str, replaced: dict[str, Path] | None = None, folder: Path = VARIANTS) -> Variant:
+    """The variant of this name, with single prompts `replaced` by files for a quick try. ConfigurationError says what is wrong."""
+    home = None if name == BASE else folder / name
+    if home is not None and not home.is_dir():
+        known = ", ".join([BASE, *sorted(path.name for path in folder.glob("*/"))])
+        raise ConfigurationError(
+            f"There is no variant {name!r}. Known: {known}. A variant is a folder {folder}/NAME with the prompt files that differ."
+        )
+    prompts = Prompts(variant=home, replaced=replaced)
+    label = "+".join([name, *(f"{prompt}={path.name}" for prompt, path in sorted((replaced or {}).items()))])
+    return Variant(label, prompts, _thresholds(home / THRESHOLDS) if home else Thresholds())
+
+
+def _thresholds(path: Path) -> Thresholds:
+    if not path.is_file():
+        return Thresholds()
+    try:
+        return Thresholds.model_validate(yaml.safe_load(path.read_text()) or {})
+    except (yaml.YAMLError, ValidationError) as error:
+        raise ConfigurationError(f"{path}: thresholds are `met: 0.5` and `partial: 0.35`, each between 0 and 1 ({error})") from None
