@@ -83,11 +83,11 @@ def silence_tracing() -> None:
     utils.get_env_var.cache_clear()  # type: ignore[attr-defined]
 
 
-def endpoint(settings: Settings, model: str) -> ChatModel | None:
-    """The model of this name at the configured endpoint; None for "embedded"."""
+def endpoint(settings: Settings, model: str, retries: int = 1) -> OpenAIChatModel | None:
+    """The model of this name at the configured endpoint; None for "embedded". It tries a form `retries` times more."""
     if model == EMBEDDED:
         return None
     if settings.base_url is None and settings.api_key is None:
         raise ConfigurationError(f"The model {model!r} needs an endpoint: set OPENAI_BASE_URL, OPENAI_API_KEY or both (see .env.example).")
     key = settings.api_key.get_secret_value() if settings.api_key else None
-    return OpenAIChatModel(model, settings.base_url, key, settings.timeout, settings.first_token_timeout)
+    return OpenAIChatModel(model, settings.base_url, key, settings.timeout, settings.first_token_timeout, retries)

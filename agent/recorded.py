@@ -14,12 +14,18 @@ from agent.replies import Kept, Message, MissingReply, Rejected, ReplyStore, Req
 Reply = TypeVar("Reply", bound=BaseModel)
 
 
-class FillingModel(ChatModel, Protocol):
-    """A model that also tells what a form cost."""
+class FillingModel(Protocol):
+    """Fills in forms, and tells what that cost."""
+
+    name: str
 
     async def fill(self, messages: Sequence[Message], form: type[Reply]) -> Filled[Reply]:
         """The form, filled in. Raises ModelUnavailable or MalformedReply."""
         ...
+
+
+class WholeModel(ChatModel, FillingModel, Protocol):
+    """A model that speaks and fills in forms."""
 
 
 class RecordedChatModel:
@@ -33,7 +39,7 @@ class RecordedChatModel:
         self,
         name: str,
         store: ReplyStore,
-        model: FillingModel | None = None,
+        model: WholeModel | None = None,
         repeat: int = 0,
         failures: Mapping[str, InterviewError] = MappingProxyType({}),
         asked: set[str] | None = None,

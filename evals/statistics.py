@@ -151,10 +151,14 @@ class Comparison:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """P-values corrected for being a family (Holm 1979): the chance of one false alarm among them all stays below alpha. Order is kept."""
-    adjusted, highest = [0.0] * len(p_values), 0.0
-    for rank, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
-        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[place]))
+    """P-values corrected for being a family (Holm 1979), in the same order; an undefined one counts as 1.
+
+    Held against alpha, the chance of even one false alarm among them all is at most alpha.
+    """
+    known = [p if isfinite(p) else 1.0 for p in p_values]
+    adjusted, highest = [0.0] * len(known), 0.0
+    for rank, place in enumerate(sorted(range(len(known)), key=known.__getitem__)):
+        highest = max(highest, min(1.0, (len(known) - rank) * known[place]))
         adjusted[place] = highest
     return adjusted
 
@@ -207,7 +211,7 @@ def compare_paired(
         alpha: One minus the confidence of the interval; also what p is held against.
 
     Raises:
-        ConfigurationError: An unknown metric, no rows, an unknown label, an item that appears twice.
+        ConfigurationError: An unknown metric, no rows, an unknown label, an item that appears twice, an impossible margin, alpha or draws.
     """
     return compare_counts(joint_counts(rows), metric, margin, draws, seed, alpha)
 
@@ -216,6 +220,8 @@ def compare_counts(
     joint: Array, metric: str = "accuracy", margin: float = 0.02, draws: int = DRAWS, seed: int = SEED, alpha: float = ALPHA
 ) -> Comparison:
     """`compare_paired` for those who have the counts already."""
+    if not (margin >= 0 and 0 < alpha < 1 and draws > 0):
+        raise ConfigurationError(f"Margin {margin}, alpha {alpha}, draws {draws}: a margin is not negative, alpha between 0 and 1, draws 1 or more.")
     pairs = np.stack([joint.sum(axis=2), joint.sum(axis=1)], axis=1)  # [cluster, run, label, gold]
     base, candidate = _score(pairs.sum(axis=0), metric).tolist()
     low, high = _expanded_percentile(_change(_resample(pairs, draws, seed), metric), len(pairs), alpha)

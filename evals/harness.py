@@ -1,0 +1,138 @@
+"""Puts a run together: dataset, variant, store, executor. The one place that knows where things of the evals are kept."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.assembly import endpoint
+from agent.encoder import Encoder
+from agent.errors import ConfigurationError
+from agent.grader import Grader
+from agent.library import Library, load_library
+from agent.llm import OpenAIChatModel
+from agent.matcher import Matcher
+from agent.recorded import FillingModel
+from agent.replies import ReplyStore, Usage
+from agent.settings import Settings
+from evals.dataset import Dataset
+from evals.executors import Executor
+from evals.executors.concurrent import ConcurrentExecutor
+from evals.executors.offline import OfflineExecutor
+from evals.judges import EMBEDDED, Bench, EmbeddedModel, embedded_name
+from evals.prices import price_of
+from evals.run import Run, Setup, score_run
+from evals.runner import Progress, Runner, Work, jobs_of
+from evals.variant import Thresholds, Variant
+
+STORE = Path("data/evals/replies.db")
+RECORDINGS = Path(__file__).with_name("recordings")
+TYPICAL_OUT = 1200  # tokens that a section's verdicts take, as long as no reply of the model is on file
+CHARACTERS_A_TOKEN = 4.0  # of English text, for a preview before the endpoint has counted
+
+
+def open_store(path: Path = STORE, recordings: Path = RECORDINGS) -> ReplyStore:
+    """The local store, with every committed recording in it."""
+    store = ReplyStore(path)
+    for file in sorted(recordings.glob("*.jsonl")):
+        store.read(file)
+    return store
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a run is going to ask for, before anything is spent. `cost` is None when the model's price is not known."""
+
+    gradings: int
+    on_file: int
+    calls: int
+    usage: Usage
+    cost: float | None
+
+
+def preview(runner: Runner, setup: Setup) -> Preview:
+    """The missing calls that are known now; criteria that have to be asked again come on top."""
+    missing = list(runner.work.missing.values())
+    usage = Usage(round(sum(request.characters for request in missing) / CHARACTERS_A_TOKEN), TYPICAL_OUT * len(missing))
+    free = setup.model == EMBEDDED
+    price = price_of(setup.model)
+    waiting = sum(len(jobs) for jobs in runner.work.waiting.values())
+    done = len(runner.work.results)
+    cost = 0.0 if free else price.cost(usage) if price else None
+    return Preview(done + waiting, done, len(missing), Usage() if free else usage, cost)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A run in the making."""
+
+    setup: Setup
+    variant: Variant
+    dataset: Dataset
+    library: Library
+    store: ReplyStore
+    runner: Runner
+
+    async def fill(self, executor: Executor, progress: Progress = lambda work: None, shard: tuple[int, int] = (1, 1)) -> Work:
+        """Get what is missing."""
+        return await self.runner.fill(executor, self.store, progress, shard)
+
+    @property
+    def grader(self) -> str:
+        """The grader's name with all that its verdicts depend on."""
+        return embedded_name(self.library, self.variant.thresholds) if self.setup.model == EMBEDDED else self.setup.model
+
+    def scored(self) -> Run:
+        """The run, as far as it was graded."""
+        return score_run(self.setup, self.variant, self.dataset, self.library, self.runner.work, self.store, self.grader)
+
+
+async def prepare(setup: Setup, variant: Variant, dataset: Dataset, library: Library, store: ReplyStore) -> Evaluation:
+    """Plan a run: grade what the store can answer, and know what is missing."""
+    unknown = sorted(set(setup.sections) - {section.id for section in library.sections})
+    if unknown:
+        raise ConfigurationError(f"There is no section {', '.join(unknown)}.")
+
+    def graders(work: Work, trial: int) -> Grader:
+        return Bench(library, variant, setup.model, store, work.failures, work.asked).grader(trial)
+
+    runner = Runner(graders, jobs_of(dataset, setup.trials, setup.sections))
+    await runner.plan()
+    return Evaluation(setup, variant, dataset, library, store, runner)
+
+
+def model_factory(setup: Setup, variant: Variant, settings: Settings) -> Callable[[], FillingModel]:
+    """Makes the model that a run asks; picklable, so that a worker elsewhere can make its own."""
+    if setup.model == EMBEDDED:
+        return functools.partial(embedded_model, settings.corpus, variant.thresholds)
+    return functools.partial(endpoint_model, settings, setup.model)
+
+
+def embedded_model(corpus: Path | None, thresholds: Thresholds) -> FillingModel:
+    """The embedded grader; loads the encoder."""
+    library = load_library(corpus)
+    matcher = Matcher(library, Encoder())
+    matcher.warm()
+    return EmbeddedModel(embedded_name(library, thresholds), library, matcher, thresholds)
+
+
+def endpoint_model(settings: Settings, model: str) -> OpenAIChatModel:
+    """A model at the configured endpoint; who fills many requests retries by himself."""
+    made = endpoint(settings, model, retries=0)
+    assert made is not None
+    return made
+
+
+def make_executor(name: str, model: Callable[[], FillingModel], in_flight: int, store: Path = STORE) -> Executor:
+    """The executor of this name."""
+    if name == "none":
+        return OfflineExecutor()
+    if name == "async":
+        return ConcurrentExecutor(model(), in_flight)
+    raise ConfigurationError(f"There is no executor {name!r}. Known: none, async, batch, ray.")
+
+
+def missing_lines(evaluation: Evaluation) -> list[str]:
+    """What has no recording: case, section and trial."""
+    jobs = [(job.case, job.section, job.trial) for jobs in evaluation.runner.work.waiting.values() for job in jobs]
+    return [f"{case} section {section}" + (f" trial {trial + 1}" if evaluation.setup.trials > 1 else "") for case, section, trial in sorted(jobs)]
