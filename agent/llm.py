@@ -12,6 +12,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpenAI, BadRequestError, OpenAIError, UnprocessableEntityError
+from openai.types.chat import ChatCompletion
 from pydantic import BaseModel
 
 from agent.errors import MalformedReply, ModelUnavailable
@@ -136,6 +137,20 @@ class OpenAIChatModel:
         """The body of one request for a form, for an endpoint that takes requests by file and knows JSON schemas."""
         sampling = {"max_tokens": GRADED.max_tokens, "temperature": GRADED.temperature}
         return {"model": self.name, "messages": _wire(messages), **sampling, **_by_schema(form)}
+
+    def read(self, body: Any, form: type[Reply]) -> Filled[Reply]:
+        """The form in the body of a reply that came by file. Raises ModelUnavailable or MalformedReply."""
+        answer = ChatCompletion.construct(**body) if isinstance(body, dict) else None
+        return Filled(parse(_text_of(self.name, answer), form), _usage_of(answer))
+
+    @property
+    def client(self) -> AsyncOpenAI:
+        """The SDK's client, for what is no chat: files and batches. Its calls go through `called`."""
+        return self._client
+
+    async def called(self, step: Awaitable[Step], timeout: float) -> Step:
+        """What a call of `client` gives within so many seconds; ModelUnavailable names what went wrong."""
+        return await self._within(_Patience(timeout), step)
 
     async def _answer(self, patience: "_Patience", messages: Sequence[Message], form: type[BaseModel]) -> "_Said":
         known = self._mode

@@ -64,8 +64,7 @@ def compare_runs(base: Run, candidates: Sequence[Run], metric: str = "accuracy",
     for candidate in candidates:
         _same_items(base, candidate)
         paired = pair(items_of(base), items_of(candidate))
-        flips = tuple(sorted(_flips(base, candidate), key=lambda flip: (flip.effect, flip.base.section, flip.base.criterion, flip.base.case)))
-        flips = tuple(sorted(flips, key=lambda flip: {-1: 0, 1: 1, 0: 2}[flip.effect]))
+        flips = tuple(sorted(_flips(base, candidate), key=_lost_first))
         found.append(Compared(base, candidate, compare_paired(paired, metric, margin), flips, _criteria(base, candidate, metric)))
     if len(found) > 1:
         adjusted = holm([one.comparison.p for one in found])
@@ -73,6 +72,10 @@ def compare_runs(base: Run, candidates: Sequence[Run], metric: str = "accuracy",
             Compared(one.base, one.candidate, one.comparison.corrected(p), one.flips, one.criteria) for one, p in zip(found, adjusted, strict=True)
         ]
     return found
+
+
+def _lost_first(flip: Flip) -> tuple[int, str, str, str]:
+    return (-1, 1, 0).index(flip.effect), flip.base.section, flip.base.criterion, flip.base.case
 
 
 def _same_items(base: Run, candidate: Run) -> None:

@@ -16,7 +16,9 @@ from agent.recorded import RecordedChatModel
 from agent.replies import Message, MissingReply, ReplyStore, Request
 from agent.schema import SectionResult, Transcript
 from agent.scoring import without_verdicts
+from evals.dataset import load_dataset
 from evals.variant import Thresholds, Variant
+from evals.yardsticks import ALWAYS_MET, WORD_OVERLAP, AlwaysMet, WordOverlap
 
 EMBEDDED = "embedded"
 CODE = ("encoder", "grader", "matcher", "scoring", "text")  # modules that the embedded grader's verdicts depend on
@@ -36,6 +38,10 @@ class Bench:
 
     def grader(self, trial: int = 0) -> Grader:
         """The grader of the variant: the embedded one, or the model of this name as the store recorded it."""
+        if self.model == ALWAYS_MET:
+            return AlwaysMet(self.library)
+        if self.model == WORD_OVERLAP:
+            return WordOverlap(self.library, load_dataset(self.library, "tune"))
         if self.model == EMBEDDED:
             return StoredGrader(embedded_name(self.library, self.variant.thresholds), self)
         model = RecordedChatModel(self.model, self.store, repeat=trial, failures=self.failures, asked=self.asked)

@@ -357,6 +357,10 @@ def test_labels_mean_what_the_yaml_file_says_and_an_empty_one_is_no_gold(tmp_pat
     assert table.columns.licence == "CC0"
 
 
+def test_a_file_saved_by_a_spreadsheet_begins_with_a_mark_that_is_no_part_of_the_header(tmp_path: Path) -> None:
+    assert read_labels(written(tmp_path, "\ufeff" + TABLE)).graded("run") == read_labels(written(tmp_path)).graded("run")
+
+
 def test_a_person_is_held_against_the_others_and_only_where_both_judged(tmp_path: Path) -> None:
     table = read_labels(written(tmp_path))
     assert table.graded("ann") == [GradedItem("t1", "1", "met", ("not_observed",))]

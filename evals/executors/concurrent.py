@@ -11,7 +11,7 @@ from evals.executors import Outcome
 
 IN_FLIGHT = 32
 TRIES = 5  # of one request that fails for a passing reason
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0  # seconds before a try, doubled each time
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 120.0  # seconds before a try, doubled each time; who wants a longer one is not asked again
 
 
 class ConcurrentExecutor:
@@ -39,11 +39,13 @@ class ConcurrentExecutor:
         finally:
             for task in running:
                 task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
 
     async def _one(self, request: Request, store: ReplyStore) -> Outcome:
         assert request.form is not None, "a run asks for forms only"
         pause = FIRST_PAUSE
         for tried in range(1, TRIES + 1):
+            window = self.limit.window
             try:
                 await record(self._model, request, request.form, store)
                 self.limit.well()
@@ -51,10 +53,11 @@ class ConcurrentExecutor:
             except MalformedReply as error:
                 return Outcome(request.digest, error)
             except ModelUnavailable as error:
-                if not error.transient or tried == TRIES:
+                if error.transient:
+                    self.limit.pushed_back(window)
+                if not error.transient or tried == TRIES or error.retry_after > LONGEST_PAUSE:
                     return Outcome(request.digest, error)
-                self.limit.pushed_back()
-                await asyncio.sleep(min(LONGEST_PAUSE, max(error.retry_after, pause * random.uniform(0.75, 1.25))))
+                await asyncio.sleep(max(error.retry_after, pause * random.uniform(0.75, 1.25)))
                 pause *= 2
             except InterviewError as error:
                 return Outcome(request.digest, error)
@@ -70,6 +73,7 @@ class Limit:
     def __init__(self, most: int) -> None:
         self._most = most
         self.now = most
+        self.window = 0  # how often it was halved; a request takes the number along when it is sent
         self._well = 0
 
     def well(self) -> None:
@@ -78,7 +82,7 @@ class Limit:
         if self._well >= self.now:
             self._well, self.now = 0, min(self._most, self.now + 1)
 
-    def pushed_back(self) -> None:
-        """The endpoint asked for less. What fails together counts once: the rest were in flight already."""
-        if self._well > 0 or self.now == self._most:
-            self._well, self.now = 0, max(1, self.now // 2)
+    def pushed_back(self, window: int) -> None:
+        """The endpoint asked for less. What was sent before the limit was last halved counts no more: it was in flight already."""
+        if window == self.window:
+            self._well, self.now, self.window = 0, max(1, self.now // 2), window + 1

@@ -1,0 +1,226 @@
+"""`python -m evals`: is this prompt better than that one? Exit 0 fine, 1 regression, 2 invalid or incomplete, 3 recordings missing."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from agent.errors import ConfigurationError, InterviewError
+from agent.library import load_library
+from agent.settings import load_settings
+from evals import harness
+from evals.dataset import SHIPPED, load_dataset, read_cases
+from evals.run import Run, Setup, save_run
+from evals.runner import Work
+from evals.variant import BASE, load_variant
+
+FINE, REGRESSION, INVALID, MISSING = 0, 1, 2, 3
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+console, errors = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False, soft_wrap=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Cases = Annotated[str, typer.Option(help="tune, report, all, or a folder of cases.")]
+Model = Annotated[str, typer.Option(help='"embedded", or a model at the configured endpoint (or as recorded).')]
+Store = Annotated[Path, typer.Option(help="Where replies are kept on this machine.")]
+
+
+@app.command()
+def check(cases: Annotated[Path, typer.Option(help="The folder of cases.")] = SHIPPED, as_json: Json = False) -> None:
+    """Validate cases, gold verdicts and splits; explain what is wrong."""
+    from evals.gold import describe, gold_statistics
+
+    found, problems = read_cases(cases, load_library(load_settings().corpus))
+    figures = gold_statistics(found) if found and not problems else None
+    if as_json:
+        _print_json({"cases": len(found), "problems": problems, "gold": figures})
+    else:
+        for problem in problems:
+            errors.print(problem, style="red", markup=False)
+        if figures:
+            console.print(describe(figures), markup=False)
+    if problems:
+        raise typer.Exit(INVALID)
+
+
+@app.command()
+def run(
+    variant: Annotated[str, typer.Option(help=f"A folder of prompts/variants, or {BASE!r}.")] = BASE,
+    cases: Cases = "tune",
+    model: Model = "embedded",
+    trials: Annotated[int, typer.Option(min=1, help="How often each section is graded.")] = 1,
+    sections: Annotated[list[str] | None, typer.Option("--section", help="Only this section; can be given again.")] = None,
+    replaced: Annotated[list[str] | None, typer.Option("--set", help="PROMPT=FILE: another wording for a quick try.")] = None,
+    executor: Annotated[str, typer.Option(help="none, async, batch or ray.")] = "async",
+    in_flight: Annotated[int, typer.Option(min=1, help="Most requests at once.")] = 32,
+    shard: Annotated[str, typer.Option(help="I/N: get only this part of what is missing; unite the stores afterwards.")] = "1/1",
+    max_cost: Annotated[float | None, typer.Option(help="US dollars; a run that would cost more is refused.")] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Show what would be asked, and stop.")] = False,
+    record: Annotated[Path | None, typer.Option(help="Write the recordings of this run to a JSON Lines file, to be committed.")] = None,
+    store: Store = harness.STORE,
+    out: Annotated[Path, typer.Option(help="Folder for the run's file.")] = Path("data/evals/runs"),
+    as_json: Json = False,
+) -> None:
+    """Grade every case with one variant: plan, fill what is missing, score."""
+    settings, part = load_settings(), _shard(shard)
+    library = load_library(settings.corpus)
+    chosen = load_variant(variant, _replacements(replaced or []))
+    dataset = load_dataset(library, cases)
+    setup = Setup(cases=cases, model=model, trials=trials, sections=tuple(sections or ()))
+
+    async def done() -> int:
+        replies = harness.open_store(store)
+        evaluation = await harness.prepare(setup, chosen, dataset, library, replies)
+        ahead = harness.preview(evaluation.runner, setup)
+        _say(as_json, _ahead(ahead, setup))
+        if max_cost is not None and ahead.calls and model != "embedded":
+            _affordable(ahead.cost, max_cost, model)
+        if plan:
+            return FINE
+        if ahead.calls:
+            made = harness.make_executor(executor, harness.model_factory(setup, chosen, settings), in_flight, store)
+            with _bar(as_json, ahead.gradings) as progress:
+                await evaluation.fill(made, progress, part)
+        if record is not None:
+            _say(as_json, f"{replies.write(record, evaluation.runner.work.asked)} recordings in {record}")
+        if evaluation.runner.work.missing:
+            return _incomplete(evaluation, part, as_json)
+        finished = evaluation.scored()
+        path = save_run(finished, out)
+        _shown(finished, path, as_json)
+        replies.close()
+        return INVALID if any(not _final(failure) for failure in evaluation.runner.work.failures.values()) else FINE
+
+    raise typer.Exit(asyncio.run(done()))
+
+
+@app.command()
+def unite(
+    stores: Annotated[list[Path], typer.Argument(help="Stores or recordings of other machines or shards.")], into: Store = harness.STORE
+) -> None:
+    """Take the replies of other stores into the local one."""
+    mine = harness.open_store(into)
+    before = len(mine)
+    for path in stores:
+        if not path.is_file():
+            raise ConfigurationError(f"{path} does not exist.")
+        if path.suffix == ".jsonl":
+            mine.read(path)
+        else:
+            from agent.replies import ReplyStore
+
+            mine.unite(ReplyStore(path))
+    console.print(f"{len(mine) - before} replies taken in; {into} holds {len(mine)}.")
+
+
+# --- what the commands share ------------------------------------------------------------------------------------
+
+
+def _final(failure: InterviewError) -> bool:
+    """Whether asking again would be no use: the model answered, in a form that cannot be read."""
+    from agent.errors import MalformedReply
+
+    return isinstance(failure, MalformedReply)
+
+
+def _ahead(ahead: harness.Preview, setup: Setup) -> str:
+    cost = "" if setup.model == "embedded" else "; cost unknown (no price)" if ahead.cost is None else f"; about ${ahead.cost:.2f}"
+    tokens = f", about {ahead.usage.tokens_in:,} tokens in, {ahead.usage.tokens_out:,} out{cost}" if ahead.usage.tokens_in else ""
+    return f"{ahead.gradings} gradings with {setup.model}: {ahead.on_file} on file, {ahead.calls} to get{tokens}"
+
+
+def _affordable(cost: float | None, most: float, model: str) -> None:
+    if cost is None:
+        raise ConfigurationError(f"The price of {model} is not known: add it to evals/prices.yaml, or leave out --max-cost.")
+    if cost > most:
+        raise ConfigurationError(f"This run would cost about ${cost:.2f}, more than --max-cost {most:.2f}. Nothing was asked.")
+
+
+def _incomplete(evaluation: harness.Evaluation, part: tuple[int, int], as_json: bool) -> int:
+    lines = harness.missing_lines(evaluation)
+    if part != (1, 1):
+        _say(as_json, f"Shard {part[0]}/{part[1]} is done; {len(lines)} gradings belong to other shards. Unite the stores, then run without --shard.")
+        return FINE
+    if as_json:
+        _print_json({"missing": lines})
+    else:
+        errors.print("Recordings are missing for:\n  " + "\n  ".join(lines), markup=False)
+        errors.print("Run the same command with --executor async (or batch) and an endpoint to make them.", markup=False)
+    return MISSING
+
+
+def _shard(given: str) -> tuple[int, int]:
+    first, _, last = given.partition("/")
+    if not (first.isdigit() and last.isdigit() and 1 <= int(first) <= int(last)):
+        raise ConfigurationError(f"--shard {given}: write I/N with 1 <= I <= N, such as 2/4.")
+    return int(first), int(last)
+
+
+def _replacements(given: list[str]) -> dict[str, Path]:
+    pairs = [one.partition("=") for one in given]
+    wrong = [name + equals + path for name, equals, path in pairs if not (name and equals and path)]
+    if wrong:
+        raise ConfigurationError(f"--set {wrong[0]}: write PROMPT=FILE, such as grade_section=try.md.")
+    return {name: Path(path) for name, _, path in pairs}
+
+
+class _bar:
+    """A progress bar of gradings; a callable that takes the state of the work."""
+
+    def __init__(self, quiet: bool, total: int) -> None:
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[failed]} failed"),
+            TimeRemainingColumn(),
+        )
+        self._progress = Progress(*columns, console=errors, disable=quiet)
+        self._task = self._progress.add_task("grading", total=total, failed=0)
+
+    def __enter__(self) -> "_bar":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def __call__(self, work: Work) -> None:
+        self._progress.update(self._task, completed=len(work.results), failed=len(work.failures))
+
+
+def _shown(finished: Run, path: Path, as_json: bool) -> None:
+    from evals.summary import run_summary, run_table
+
+    if as_json:
+        _print_json({"file": str(path), **run_summary(finished)})
+    else:
+        console.print(run_table(finished))
+        console.print(f"Run {finished.id} in {path}", markup=False)
+
+
+def _say(as_json: bool, line: str) -> None:
+    if not as_json:
+        console.print(line, markup=False)
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=1))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command and exit; what goes wrong on purpose is one line on stderr and exit code 2."""
+    try:
+        app(args=arguments)
+    except InterviewError as error:
+        errors.print(f"Error: {error}", style="red", markup=False)
+        sys.exit(INVALID)
+
+
+if __name__ == "__main__":
+    main()
