@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -34,6 +35,7 @@ def parse(text: str, form: type[Reply]) -> Reply:
         raise MalformedReply(f"The reply does not fit the form: {'.'.join(map(str, first['loc']))}: {first['msg']}.", text) from None
 
 
+@lru_cache  # callers must not change what they are given
 def strict_schema(form: type[BaseModel]) -> dict[str, Any]:
     """The JSON schema of a form as strict endpoints want it: every field required, nothing else allowed."""
     schema: dict[str, Any] = _tightened(form.model_json_schema())

@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
@@ -204,13 +205,20 @@ def _verbatim(wanted: str, text: str) -> str | None:
     """The stretch of `text` that reads `wanted` after normalisation."""
     if wanted not in normalised(text):
         return None
-    parts = [found.span() for found in re.finditer(r"\S+", text)]
-    count = len(wanted.split())
+    parts = _spans(text)
+    first_word, count = wanted.split()[0], len(wanted.split())
     for first, last in zip(parts, parts[count - 1 :], strict=False):
+        if first_word not in normalised(text[first[0] : first[1]]):
+            continue
         stretch = text[first[0] : last[1]]
         if wanted in normalised(stretch):
             return stretch
     return wanted  # it crosses a word's inside: the normalised form still is what was said
+
+
+@lru_cache(maxsize=256)
+def _spans(text: str) -> tuple[tuple[int, int], ...]:
+    return tuple(found.span() for found in re.finditer(r"\S+", text))
 
 
 def unscored(criterion: Criterion, why: str) -> Verdict:

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 
 LONGEST_SENTENCE = 45  # words; speech is transcribed with few full stops, and a longer run is cut at a comma or here
 
@@ -24,9 +25,12 @@ STOP_WORDS = FUNCTION_WORDS | frozenset(_EMPTY_WORDS.split())
 def clean(text: str) -> str:
     """Text without invisible and control characters, in one Unicode form: what is kept of what a candidate typed."""
     text = _INVISIBLE.sub("", unicodedata.normalize("NFC", text))
+    if text.replace("\n", "").replace("\t", "").isprintable():  # nothing to take out: the usual case, and quick
+        return text.strip()
     return "".join(char for char in text if char in "\n\t" or unicodedata.category(char)[0] != "C").strip()
 
 
+@lru_cache(maxsize=4096)  # a section's turns are searched once for every quote
 def normalised(text: str) -> str:
     """For comparing quotes: case, spacing, typographic quotes and dashes do not matter."""
     text = unicodedata.normalize("NFKC", clean(text)).casefold()
@@ -88,12 +92,18 @@ def copied_share(text: str, sources: Sequence[str], run: int = 4) -> float:
     if len(own) < run:
         joined = f" {' '.join(own)} "
         return 1.0 if own and any(joined in f" {' '.join(words(source))} " for source in sources) else 0.0
-    grams = {tuple(found[i : i + run]) for found in map(words, sources) for i in range(len(found) - run + 1)}
+    known = [_runs(source, run) for source in sources]
     hit = [False] * len(own)
     for i in range(len(own) - run + 1):
-        if tuple(own[i : i + run]) in grams:
+        if any(tuple(own[i : i + run]) in runs for runs in known):
             hit[i : i + run] = [True] * run
     return sum(hit) / len(own)
+
+
+@lru_cache(maxsize=4096)  # rubrics and questions are compared with again and again
+def _runs(text: str, length: int) -> frozenset[tuple[str, ...]]:
+    found = words(text)
+    return frozenset(tuple(found[i : i + length]) for i in range(len(found) - length + 1))
 
 
 def shortened(text: str, most: int = 14) -> str:

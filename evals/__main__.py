@@ -10,13 +10,21 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from agent.errors import ConfigurationError, InterviewError
+from agent.errors import ConfigurationError, InterviewError, MalformedReply
 from agent.library import load_library
+from agent.replies import ReplyStore
 from agent.settings import load_settings
-from evals import harness
+from evals import comparing, harness
+from evals.baseline import bless
+from evals.compare import MARGIN, PASSING, compare_runs
 from evals.dataset import SHIPPED, load_dataset, read_cases
-from evals.run import Run, Setup, save_run
+from evals.gold import describe, gold_statistics
+from evals.labels import read_labels
+from evals.looks import look
+from evals.run import RUNS, Run, Setup, load_run, save_run
 from evals.runner import Work
+from evals.statistics import compare_paired, holm, noise_floor
+from evals.summary import run_summary, run_table
 from evals.variant import BASE, load_variant
 
 FINE, REGRESSION, INVALID, MISSING = 0, 1, 2, 3
@@ -27,14 +35,13 @@ console, errors = Console(highlight=False, soft_wrap=True), Console(stderr=True,
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Cases = Annotated[str, typer.Option(help="tune, report, all, or a folder of cases.")]
 Model = Annotated[str, typer.Option(help='"embedded", or a model at the configured endpoint (or as recorded).')]
+Runs = Annotated[Path, typer.Option(help="The folder of runs.")]
 Store = Annotated[Path, typer.Option(help="Where replies are kept on this machine.")]
 
 
 @app.command()
 def check(cases: Annotated[Path, typer.Option(help="The folder of cases.")] = SHIPPED, as_json: Json = False) -> None:
     """Validate cases, gold verdicts and splits; explain what is wrong."""
-    from evals.gold import describe, gold_statistics
-
     found, problems = read_cases(cases, load_library(load_settings().corpus))
     figures = gold_statistics(found) if found and not problems else None
     if as_json:
@@ -63,7 +70,7 @@ def run(
     plan: Annotated[bool, typer.Option("--plan", help="Show what would be asked, and stop.")] = False,
     record: Annotated[Path | None, typer.Option(help="Write the recordings of this run to a JSON Lines file, to be committed.")] = None,
     store: Store = harness.STORE,
-    out: Annotated[Path, typer.Option(help="Folder for the run's file.")] = Path("data/evals/runs"),
+    out: Runs = RUNS,
     as_json: Json = False,
 ) -> None:
     """Grade every case with one variant: plan, fill what is missing, score."""
@@ -75,7 +82,7 @@ def run(
 
     async def done() -> int:
         replies = harness.open_store(store)
-        evaluation = await harness.prepare(setup, chosen, dataset, library, replies)
+        evaluation = await harness.prepare(setup, harness.Inputs(chosen, dataset, library), replies)
         ahead = harness.preview(evaluation.runner, setup)
         _say(as_json, _ahead(ahead, setup))
         if max_cost is not None and ahead.calls and model != "embedded":
@@ -93,10 +100,17 @@ def run(
         finished = evaluation.scored()
         path = save_run(finished, out)
         _shown(finished, path, as_json)
+        _count_look("run", [finished], as_json)
         replies.close()
         return INVALID if any(not _final(failure) for failure in evaluation.runner.work.failures.values()) else FINE
 
     raise typer.Exit(asyncio.run(done()))
+
+
+@app.command("bless")
+def bless_run(run: Annotated[str, typer.Argument(help="A run with the shipped prompts.")], runs: Runs = RUNS) -> None:
+    """Name a run the baseline of its model and cases: `pytest evals` holds the prompts against it."""
+    console.print(f"Blessed: {bless(load_run(run, runs))}. Commit it with its recordings.", markup=False)
 
 
 @app.command()
@@ -112,10 +126,58 @@ def unite(
         if path.suffix == ".jsonl":
             mine.read(path)
         else:
-            from agent.replies import ReplyStore
-
             mine.unite(ReplyStore(path))
     console.print(f"{len(mine) - before} replies taken in; {into} holds {len(mine)}.")
+
+
+@app.command()
+def compare(
+    base: Annotated[str, typer.Argument(help="A run: id, a beginning of it, or file; with --labels, a column.")],
+    candidates: Annotated[list[str], typer.Argument(help="One or more runs; several are corrected for their number (Holm).")],
+    metric: Annotated[str, typer.Option(help="accuracy, kappa, quadratic_kappa or macro_f1.")] = "accuracy",
+    margin: Annotated[float, typer.Option(help="How much worse would still be acceptable, as a share.")] = MARGIN,
+    gate: Annotated[bool, typer.Option("--gate", help="Exit 1 unless every candidate is better, or no worse than the margin.")] = False,
+    labels: Annotated[Path | None, typer.Option(help="A labels-only file (CSV with a YAML beside it) in place of runs.")] = None,
+    repeats: Annotated[str | None, typer.Option(help="With --labels: columns of repeats, with commas, for the noise floor.")] = None,
+    runs: Runs = RUNS,
+    as_json: Json = False,
+) -> None:
+    """Is a candidate better than the base? Paired, clustered by transcript."""
+    if labels is not None:
+        passed = _compare_labels(labels, base, candidates, metric, margin, repeats, as_json)
+    else:
+        first, others = load_run(base, runs), [load_run(name, runs) for name in candidates]
+        found = compare_runs(first, others, metric, margin)
+        _count_look("compare", [first, *others], as_json)
+        if as_json:
+            _print_json([comparing.as_json(one) for one in found])
+        else:
+            comparing.show(found, metric, console)
+        passed = all(one.passes for one in found)
+    if gate and not passed:
+        raise typer.Exit(REGRESSION)
+
+
+def _compare_labels(path: Path, base: str, candidates: list[str], metric: str, margin: float, repeats: str | None, as_json: bool) -> bool:
+    table = read_labels(path)
+    found = [compare_paired(table.paired(base, candidate), metric, margin) for candidate in candidates]
+    if len(found) > 1:
+        found = [one.corrected(p) for one, p in zip(found, holm([one.p for one in found]), strict=True)]
+    floor = noise_floor({name: table.graded(name) for name in repeats.split(",")}, metric) if repeats else None
+    if as_json:
+        _print_json([comparing.comparison_json(one) for one in found])
+    else:
+        for candidate, one in zip(candidates, found, strict=True):
+            console.print(f"{base} -> {candidate}\n{one.sentence}", markup=False)
+        if floor:
+            console.print(comparing.noise_line(floor), markup=False)
+    return all(one.outcome in PASSING for one in found)
+
+
+def _count_look(command: str, seen: list[Run], as_json: bool) -> None:
+    looks = look(command, seen)
+    if looks is not None:
+        _say(as_json, f"The report split has been looked at {looks} times (evals/looks.jsonl).")
 
 
 # --- what the commands share ------------------------------------------------------------------------------------
@@ -123,8 +185,6 @@ def unite(
 
 def _final(failure: InterviewError) -> bool:
     """Whether asking again would be no use: the model answered, in a form that cannot be read."""
-    from agent.errors import MalformedReply
-
     return isinstance(failure, MalformedReply)
 
 
@@ -195,8 +255,6 @@ class _bar:
 
 
 def _shown(finished: Run, path: Path, as_json: bool) -> None:
-    from evals.summary import run_summary, run_table
-
     if as_json:
         _print_json({"file": str(path), **run_summary(finished)})
     else:

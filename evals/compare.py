@@ -8,6 +8,7 @@ from agent.errors import ConfigurationError
 from evals.run import Row, Run
 from evals.statistics import Comparison, GradedItem, PairedVerdict, compare_paired, holm, pair
 
+PASSING = ("better", "no worse than the margin")  # the gate is non-inferiority
 MARGIN = 0.02  # two points: less than what a relabelling of the gold would move
 
 
@@ -50,7 +51,7 @@ class Compared:
     @property
     def passes(self) -> bool:
         """The gate is non-inferiority: the candidate is better, or no worse than the margin."""
-        return self.comparison.outcome in ("better", "no worse than the margin")
+        return self.comparison.outcome in PASSING
 
 
 def items_of(run: Run) -> list[GradedItem]:

@@ -63,13 +63,20 @@ def preview(runner: Runner, setup: Setup) -> Preview:
 
 
 @dataclass(frozen=True)
+class Inputs:
+    """What a run depends on, beside the replies."""
+
+    variant: Variant
+    dataset: Dataset
+    library: Library
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """A run in the making."""
 
     setup: Setup
-    variant: Variant
-    dataset: Dataset
-    library: Library
+    inputs: Inputs
     store: ReplyStore
     runner: Runner
 
@@ -80,25 +87,27 @@ class Evaluation:
     @property
     def grader(self) -> str:
         """The grader's name with all that its verdicts depend on."""
-        return embedded_name(self.library, self.variant.thresholds) if self.setup.model == EMBEDDED else self.setup.model
+        inputs = self.inputs
+        return embedded_name(inputs.library, inputs.variant.thresholds) if self.setup.model == EMBEDDED else self.setup.model
 
     def scored(self) -> Run:
         """The run, as far as it was graded."""
-        return score_run(self.setup, self.variant, self.dataset, self.library, self.runner.work, self.store, self.grader)
+        inputs = self.inputs
+        return score_run(self.setup, inputs.variant, inputs.dataset, inputs.library, self.runner.work, self.store, self.grader)
 
 
-async def prepare(setup: Setup, variant: Variant, dataset: Dataset, library: Library, store: ReplyStore) -> Evaluation:
+async def prepare(setup: Setup, inputs: Inputs, store: ReplyStore) -> Evaluation:
     """Plan a run: grade what the store can answer, and know what is missing."""
-    unknown = sorted(set(setup.sections) - {section.id for section in library.sections})
+    unknown = sorted(set(setup.sections) - {section.id for section in inputs.library.sections})
     if unknown:
         raise ConfigurationError(f"There is no section {', '.join(unknown)}.")
 
     def graders(work: Work, trial: int) -> Grader:
-        return Bench(library, variant, setup.model, store, work.failures, work.asked).grader(trial)
+        return Bench(inputs.library, inputs.variant, setup.model, store, work.failures, work.asked).grader(trial)
 
-    runner = Runner(graders, jobs_of(dataset, setup.trials, setup.sections))
+    runner = Runner(graders, jobs_of(inputs.dataset, setup.trials, setup.sections))
     await runner.plan()
-    return Evaluation(setup, variant, dataset, library, store, runner)
+    return Evaluation(setup, inputs, store, runner)
 
 
 def model_factory(setup: Setup, variant: Variant, settings: Settings) -> Callable[[], FillingModel]:

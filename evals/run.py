@@ -92,6 +92,7 @@ class Run(Value):
     grader: str
     cases: str  # tune, report, all or a folder
     splits: tuple[Split, ...]
+    figures_only: tuple[str, ...]  # cases of the report split: they are counted, and nobody reads in them
     trials: int
     sections: tuple[str, ...]  # empty: all
     dataset: str  # digest
@@ -131,6 +132,7 @@ def score_run(setup: Setup, variant: Variant, dataset: Dataset, library: Library
         grader=grader,
         cases=setup.cases,
         splits=tuple(dict.fromkeys(case.entry.split for case in dataset)),
+        figures_only=tuple(case.id for case in dataset if case.entry.split == "report"),
         trials=setup.trials,
         sections=setup.sections,
         dataset=dataset.digest,

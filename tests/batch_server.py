@@ -8,8 +8,8 @@
 It outlives its clients: what was submitted stays, whichever process submitted it. `at` names the moments at which a test can step in.
 """
 
+import asyncio
 import json
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,10 +20,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from tests.openai_server import OpenAIServer, Receive, Send
+from tests.openai_server import OpenAIServer
 
 Line = dict[str, Any]
 Step = Callable[[], object]
+LOST = "lost"  # what a step returns when the request is to be lost at that moment
 USAGE = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
 
 
@@ -99,6 +100,7 @@ class BatchServer(OpenAIServer):
         self.failing: list[int] = []  # HTTP statuses that the next calls get, whatever they ask for
         self.calls: list[str] = []  # method and path of every call
         self.at: dict[str, Step] = {}  # upload, uploaded, create, created, retrieve, content
+        self.creation = 0.0  # seconds until a batch that is asked for is on the list
         self._ids = 0
 
     @property
@@ -106,18 +108,19 @@ class BatchServer(OpenAIServer):
         """The custom ids of every line of every batch, in order."""
         return [line["custom_id"] for batch in self.batches for line in batch.lines]
 
-    async def _serve(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
         if not scope["path"].startswith(("/v1/files", "/v1/batches")):
             await super()._serve(scope, receive, send)
             return
         self.calls.append(f"{scope['method']} {scope['path']}")
         if self.failing:
-            await _error(self.failing.pop(0), "scripted failure")(scope, receive, send)  # type: ignore[arg-type]
+            await _error(self.failing.pop(0), "scripted failure")(scope, receive, send)
             return
         await self._app(scope, receive, send)
 
-    def _step(self, moment: str) -> None:
-        self.at.get(moment, lambda: None)()
+    def _step(self, moment: str) -> bool:
+        """Whether the request goes no further."""
+        return self.at.get(moment, lambda: None)() is LOST
 
     def _new(self, kind: str) -> str:
         self._ids += 1
@@ -129,7 +132,8 @@ class BatchServer(OpenAIServer):
         async with request.form() as form:
             sent: Any = form["file"]
             content, name, purpose = await sent.read(), sent.filename, form["purpose"]
-        self._step("upload")
+        if self._step("upload"):
+            return _error(503, "lost")
         if purpose != "batch":
             return _error(400, f"Purpose {purpose} is not known here.")
         made = self._new("file")
@@ -147,7 +151,9 @@ class BatchServer(OpenAIServer):
 
     async def _create(self, request: Request) -> Response:
         asked = await request.json()
-        self._step("create")
+        if self._step("create"):
+            return _error(503, "lost")
+        await asyncio.sleep(self.creation)
         content = self.files.get(asked["input_file_id"])
         if content is None or asked["completion_window"] != "24h" or asked["endpoint"] != "/v1/chat/completions":
             return _error(400, "This is no batch.")
@@ -197,7 +203,8 @@ class BatchServer(OpenAIServer):
         if batch.status == "failed":
             batch.faults = self.faults
             return
-        output, errors = [], []
+        output: list[str] = []
+        errors: list[str] = []
         for line in reversed(batch.lines):  # the order of the output is not that of the input
             result = self.reply(line)
             if not result.absent:
@@ -237,8 +244,3 @@ def _shown(batch: Batch) -> dict[str, Any]:
 
 def _error(status: int, message: str) -> JSONResponse:
     return JSONResponse({"error": {"message": message, "type": "error", "param": None, "code": None}}, status)
-
-
-def later(step: Step, seconds: float) -> None:
-    """Do something after a while, in a thread."""
-    threading.Timer(seconds, step).start()

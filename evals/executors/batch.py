@@ -12,7 +12,7 @@ import sqlite3
 import time
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,7 +54,7 @@ class BatchExecutor:
         self._model, self._path, self._poll, self._settled = model, ledger, poll, settled
         self._most_lines, self._most_bytes = most_lines, most_bytes
 
-    async def fill(self, requests: Sequence[Request], store: ReplyStore) -> AsyncIterator[Outcome]:
+    async def fill(self, requests: Sequence[Request], store: ReplyStore) -> AsyncGenerator[Outcome]:
         """An outcome a request, batch by batch as they end. What is under way already is waited for, and not submitted again."""
         asked = {request.digest: request for request in requests}
         with Ledger(self._path) as ledger:
@@ -143,7 +143,7 @@ class BatchExecutor:
 
     # --- collecting ---------------------------------------------------------------------------------------------
 
-    async def _collect(self, ledger: "Ledger", asked: Mapping[str, Request], store: ReplyStore) -> AsyncIterator[Outcome]:
+    async def _collect(self, ledger: "Ledger", asked: Mapping[str, Request], store: ReplyStore) -> AsyncGenerator[Outcome]:
         waiting = ledger.waiting(asked)
         missed: Counter[str] = Counter()
         while waiting:

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from agent.errors import InterviewError, MalformedReply, ModelUnavailable
 from agent.recorded import FillingModel, record
@@ -23,7 +23,7 @@ class ConcurrentExecutor:
         self._model = model
         self.limit = Limit(in_flight)
 
-    async def fill(self, requests: Sequence[Request], store: ReplyStore) -> AsyncIterator[Outcome]:
+    async def fill(self, requests: Sequence[Request], store: ReplyStore) -> AsyncGenerator[Outcome]:
         """An outcome a request, as they come."""
         waiting = iter(requests)
         running: set[asyncio.Task[Outcome]] = set()

@@ -1,9 +1,10 @@
 """`ray`: workers on a Ray cluster, for grading that is heavy on the processor, or for judges that are served beside the workers."""
 
 import asyncio
+import logging
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -72,7 +73,7 @@ class RayExecutor:
         self._started = False
         self._workers: list[Any] = []
 
-    async def fill(self, requests: Sequence[Request], store: ReplyStore) -> AsyncIterator[Outcome]:
+    async def fill(self, requests: Sequence[Request], store: ReplyStore) -> AsyncGenerator[Outcome]:
         """An outcome a request, chunk by chunk as they come."""
         chunks = _chunks(requests, self._chunk)
         idle = deque(await asyncio.to_thread(self._crew))
@@ -117,7 +118,7 @@ class RayExecutor:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would tell its makers about every cluster
         own = {"num_cpus": max(1, round(self._count * self._cpus)), "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
         try:
-            self._ray.init(address=self._address or "local", log_to_driver=False, logging_level="ERROR", **({} if self._address else own))
+            self._ray.init(address=self._address or "local", log_to_driver=False, logging_level=logging.ERROR, **({} if self._address else own))
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise ConfigurationError(f"No Ray cluster at {self._address or 'this machine'}: {error}") from None
         self._started = True

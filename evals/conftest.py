@@ -1,0 +1,3 @@
+"""`pytest evals` replays the blessed runs: see evals/plugin.py."""
+
+pytest_plugins = ["evals.plugin"]
