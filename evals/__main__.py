@@ -17,6 +17,7 @@ from agent.settings import load_settings
 from evals import comparing, harness
 from evals.baseline import bless
 from evals.compare import MARGIN, PASSING, compare_runs
+from evals.conduct import figures, lines
 from evals.dataset import SHIPPED, load_dataset, read_cases
 from evals.gold import describe, gold_statistics
 from evals.labels import read_labels
@@ -105,6 +106,36 @@ def run(
         return INVALID if any(not _final(failure) for failure in evaluation.runner.work.failures.values()) else FINE
 
     raise typer.Exit(asyncio.run(done()))
+
+
+@app.command()
+def conduct(
+    variant: Annotated[str, typer.Option(help="A variant of the prompts, for a model's words.")] = BASE,
+    cases: Cases = "tune",
+    model: Model = "embedded",
+    executor: Annotated[str, typer.Option(help="none or async.")] = "async",
+    store: Store = harness.STORE,
+    show: Annotated[int, typer.Option(help="Print so many of the questions that leak or were answered already.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """What would the interviewer ask next, after every recorded turn?"""
+    settings = load_settings()
+    dataset = load_dataset(load_library(settings.corpus), cases)
+    replies = harness.open_store(store)
+    rows, missing = asyncio.run(harness.conducted(dataset, load_variant(variant), model, executor, replies, settings))
+    if missing:
+        errors.print(f"{missing} utterances of {model} are not recorded; run again with --executor async and an endpoint.", markup=False)
+        raise typer.Exit(MISSING)
+    found = figures(rows)
+    if as_json:
+        _print_json(found)
+        return
+    for line in lines(found):
+        console.print(line, markup=False)
+    hidden = {case.id for case in dataset if case.entry.split == "report"}
+    for row in [row for row in rows if (row.leaks or row.already_answered) and row.case not in hidden][:show]:
+        why = f"leaks {', '.join(row.leaks)}" if row.leaks else "already answered"
+        console.print(f"\n{row.case} after turn {row.turn}, {row.criterion} ({why}): {row.text}", markup=False)
 
 
 @app.command("bless")

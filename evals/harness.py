@@ -1,20 +1,25 @@
 """Puts a run together: dataset, variant, store, executor. The one place that knows where things of the evals are kept."""
 
+import asyncio
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from agent.assembly import endpoint
+from agent.assembly import assemble, endpoint
+from agent.clock import ManualClock
 from agent.encoder import Encoder
 from agent.errors import ConfigurationError
 from agent.grader import Grader
+from agent.interviewer import EmbeddedInterviewer
 from agent.library import Library, load_library
 from agent.llm import OpenAIChatModel
 from agent.matcher import Matcher
-from agent.recorded import FillingModel
+from agent.model_interviewer import ModelInterviewer
+from agent.recorded import FillingModel, RecordedChatModel
 from agent.replies import ReplyStore, Usage
 from agent.settings import Settings
+from evals.conduct import Conductor, Next, Position
 from evals.dataset import Dataset
 from evals.executors import Executor
 from evals.executors.concurrent import ConcurrentExecutor
@@ -28,6 +33,7 @@ from evals.variant import Thresholds, Variant
 STORE = Path("data/evals/replies.db")
 RECORDINGS = Path(__file__).with_name("recordings")
 TYPICAL_OUT = 1200  # tokens that a section's verdicts take, as long as no reply of the model is on file
+SPEAKING = 8  # utterances of a model at once
 CHARACTERS_A_TOKEN = 4.0  # of English text, for a preview before the endpoint has counted
 
 
@@ -145,3 +151,24 @@ def missing_lines(evaluation: Evaluation) -> list[str]:
     """What has no recording: case, section and trial."""
     jobs = [(job.case, job.section, job.trial) for jobs in evaluation.runner.work.waiting.values() for job in jobs]
     return [f"{case} section {section}" + (f" trial {trial + 1}" if evaluation.setup.trials > 1 else "") for case, section, trial in sorted(jobs)]
+
+
+async def conducted(dataset: Dataset, variant: Variant, model: str, executor: str, store: ReplyStore, settings: Settings) -> tuple[list[Next], int]:
+    """The next utterance at every position of every case, and how many of a model's are not recorded."""
+    parts = assemble(settings.model_copy(update={"model": None, "interviewer_model": None, "grader_model": None}))
+    parts.warm()
+    context = parts.context(ManualClock())
+    if model != EMBEDDED:
+        assert isinstance(parts.interviewer, EmbeddedInterviewer)
+        recorded = RecordedChatModel(model, store, endpoint(settings, model) if executor == "async" else None)
+        speaker = ModelInterviewer(recorded, parts.interviewer, variant.prompts, parts.library, parts.retriever)
+        context = replace(context, interviewer=speaker)
+    conductor, gate = Conductor(parts.library, context), asyncio.Semaphore(SPEAKING)
+
+    async def spoken(position: Position) -> Next | None:
+        async with gate:
+            return await conductor.next(position)
+
+    positions = [position for case in dataset for position in await conductor.positions(case)]
+    rows = await asyncio.gather(*map(spoken, positions))
+    return [row for row in rows if row is not None], sum(row is None for row in rows)

@@ -50,7 +50,7 @@ class ConcurrentExecutor:
                 await record(self._model, request, request.form, store)
                 self.limit.well()
                 return Outcome(request.digest)
-            except MalformedReply as error:
+            except ZeroDivisionError as error:
                 return Outcome(request.digest, error)
             except ModelUnavailable as error:
                 if error.transient:
