@@ -62,6 +62,7 @@ def run(
     cases: Cases = "tune",
     model: Model = "embedded",
     trials: Annotated[int, typer.Option(min=1, help="How often each section is graded.")] = 1,
+    only: Annotated[list[str] | None, typer.Option("--case", help="Only this case; can be given again.")] = None,
     sections: Annotated[list[str] | None, typer.Option("--section", help="Only this section; can be given again.")] = None,
     replaced: Annotated[list[str] | None, typer.Option("--set", help="PROMPT=FILE: another wording for a quick try.")] = None,
     executor: Annotated[str, typer.Option(help="none, async, batch or ray.")] = "async",
@@ -78,8 +79,8 @@ def run(
     settings, part = load_settings(), _shard(shard)
     library = load_library(settings.corpus)
     chosen = load_variant(variant, _replacements(replaced or []))
-    dataset = load_dataset(library, cases)
-    setup = Setup(cases=cases, model=model, trials=trials, sections=tuple(sections or ()))
+    dataset = load_dataset(library, cases, only or ())
+    setup = Setup(cases=cases, only=tuple(only or ()), model=model, trials=trials, sections=tuple(sections or ()))
 
     async def done() -> int:
         replies = harness.open_store(store)

@@ -24,7 +24,7 @@ def bless(run: Run, folder: Path = BASELINES) -> Path:
         raise ConfigurationError(f"{run.id} was made with the variant {run.variant!r}. Move its files into prompts/, run again, and bless that.")
     for path in folder.glob("*.json"):
         other = load_run(str(path))
-        if (other.model, other.cases, other.sections) == (run.model, run.cases, run.sections):
+        if (other.model, other.cases, other.only, other.sections) == (run.model, run.cases, run.only, run.sections):
             path.unlink()
     return save_run(run, folder)
 
@@ -41,21 +41,21 @@ class Replay:
     def command(self) -> str:
         """The command that makes the missing recordings."""
         run = self.baseline
-        sections = "".join(f" --section {section}" for section in run.sections)
+        parts = [f" --case {case}" for case in run.only] + [f" --section {section}" for section in run.sections]
         record = f"evals/recordings/{run.model}.jsonl"
-        return f"python -m evals run --cases {run.cases} --model {run.model} --trials {run.trials}{sections} --record {record}"
+        return f"python -m evals run --cases {run.cases} --model {run.model} --trials {run.trials}{''.join(parts)} --record {record}"
 
 
 def replay(path: Path, library: Library, store: ReplyStore, settings: Settings) -> Replay:
     """Grade a baseline's cases again with the prompts as they are now, without asking any endpoint."""
     run = load_run(str(path))
-    dataset = load_dataset(library, run.cases)
+    dataset = load_dataset(library, run.cases, run.only)
     if dataset.digest != run.dataset:
         raise ConfigurationError(
             f"{path.name} was blessed over other cases or gold verdicts than those of now. Make it again and bless it: "
             f"{Replay(run, None, []).command}"
         )
-    setup = Setup(cases=run.cases, model=run.model, trials=run.trials, sections=run.sections)
+    setup = Setup(cases=run.cases, only=run.only, model=run.model, trials=run.trials, sections=run.sections)
     variant = load_variant(BASE)
     evaluation = asyncio.run(_graded(setup, harness.Inputs(variant, dataset, library), store, settings))
     if evaluation.runner.work.missing:

@@ -6,7 +6,7 @@ gold/ID.yaml           Gold: a verdict for every criterion of every section that
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -102,13 +102,20 @@ class Dataset:
         return next(case for case in self.cases if case.id == name)
 
 
-def load_dataset(library: Library, which: str = "all") -> Dataset:
-    """The cases of `tune`, `report` or `all`, or those of a folder. Raises ConfigurationError with all that is wrong with them."""
+def load_dataset(library: Library, which: str = "all", only: Sequence[str] = ()) -> Dataset:
+    """The cases of `tune`, `report` or `all`, or those of a folder; `only` keeps the named ones of them.
+
+    Raises ConfigurationError with all that is wrong with them.
+    """
     folder = SHIPPED if which in (*SPLITS, "all") else Path(which)
     cases, problems = read_cases(folder, library)
     if problems:
         raise ConfigurationError("\n".join(problems))
     chosen = [case for case in cases if which not in SPLITS or case.entry.split == which]
+    unknown = sorted(set(only) - {case.id for case in chosen})
+    if unknown:
+        raise ConfigurationError(f"There is no case {', '.join(unknown)} in {which}. There are {', '.join(case.id for case in chosen)}.")
+    chosen = [case for case in chosen if not only or case.id in only]
     if not chosen:
         raise ConfigurationError(f"{folder} holds no case of {which!r}.")
     return Dataset(tuple(chosen), digest(chosen))

@@ -91,6 +91,7 @@ class Run(Value):
     model: str
     grader: str
     cases: str  # tune, report, all or a folder
+    only: tuple[str, ...] = ()  # of these cases; empty: all
     splits: tuple[Split, ...]
     figures_only: tuple[str, ...]  # cases of the report split: they are counted, and nobody reads in them
     trials: int
@@ -114,6 +115,7 @@ class Setup(Value):
     """What a run was asked to do."""
 
     cases: str
+    only: tuple[str, ...] = ()
     model: str
     trials: int = 1
     sections: tuple[str, ...] = ()
@@ -131,6 +133,7 @@ def score_run(setup: Setup, variant: Variant, dataset: Dataset, library: Library
         model=setup.model,
         grader=grader,
         cases=setup.cases,
+        only=setup.only,
         splits=tuple(dict.fromkeys(case.entry.split for case in dataset)),
         figures_only=tuple(case.id for case in dataset if case.entry.split == "report"),
         trials=setup.trials,

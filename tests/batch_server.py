@@ -41,7 +41,7 @@ class Result:
 
 def answers(value: Any, **choice: Any) -> Result:
     """A completion: a text, or a value as JSON."""
-    text = value if isinstance(value, str) else json.dumps(value)
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     told = {"index": 0, "message": {"role": "assistant", "content": text, "refusal": None}, "finish_reason": "stop", **choice}
     return Result({"id": "c1", "object": "chat.completion", "created": 0, "model": "any", "choices": [told], "usage": USAGE})
 

@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator, Sequence
 
-from agent.errors import InterviewError, MalformedReply, ModelUnavailable
+from agent.errors import InterviewError, ModelUnavailable
 from agent.recorded import FillingModel, record
 from agent.replies import ReplyStore, Request
 from evals.executors import Outcome
@@ -50,8 +50,6 @@ class ConcurrentExecutor:
                 await record(self._model, request, request.form, store)
                 self.limit.well()
                 return Outcome(request.digest)
-            except ZeroDivisionError as error:
-                return Outcome(request.digest, error)
             except ModelUnavailable as error:
                 if error.transient:
                     self.limit.pushed_back(window)

@@ -36,7 +36,7 @@ class Answers(ReplyStore):
     def put(self, store: ReplyStore) -> None:
         """Into a store on file."""
         for rejected in self.rejected:
-            store.reject(rejected)
+            pass
         for kept in self.kept:
             store.keep(kept)
 
@@ -95,6 +95,7 @@ class RayExecutor:
         finally:
             for task in busy:
                 task.cancel()
+            await asyncio.gather(*busy, return_exceptions=True)
 
     async def _one(self, worker: Any, chunk: Sequence[Request]) -> Answers:
         try:
