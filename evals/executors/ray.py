@@ -36,7 +36,7 @@ class Answers(ReplyStore):
     def put(self, store: ReplyStore) -> None:
         """Into a store on file."""
         for rejected in self.rejected:
-            pass
+            store.reject(rejected)
         for kept in self.kept:
             store.keep(kept)
 
