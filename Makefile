@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: run test check lint bench calibrate clean
+.PHONY: run test check lint bench bench-evals calibrate clean
 
 run: $(INSTALLED) data/index/.built
 	$(BIN)/python -m agent serve --open
@@ -23,6 +23,9 @@ lint: $(INSTALLED)
 bench: $(INSTALLED) data/index/.built
 	$(BIN)/python -m evals.bench
 	$(BIN)/python -m evals.retrieval
+
+bench-evals: $(INSTALLED)
+	$(BIN)/python -m evals.bench_evals
 
 calibrate: $(INSTALLED) data/index/.built
 	$(BIN)/python -m agent.calibrate

@@ -8,6 +8,7 @@ import hashlib
 import json
 import sqlite3
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -15,12 +16,13 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agent.errors import ConfigurationError, InterviewError
 from agent.forms import strict_schema
 
 KIND = "chat.completions"  # the endpoint kind that every request of ours goes to
+PATIENCE = 30.0  # seconds that a process waits for another one's write
 _TABLES = """
 create table if not exists replies (digest text primary key, model text, answer text, tokens_in int, tokens_out int, seconds real, at text);
 create table if not exists rejected (digest text, answer text, why text, at text, primary key (digest, answer, at));
@@ -121,6 +123,30 @@ class Rejected:
     at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="microseconds"))
 
 
+class _Line(BaseModel):
+    """A line of recordings: a validated reply."""
+
+    model_config = ConfigDict(strict=True)
+
+    digest: str
+    model: str
+    answer: str
+    tokens: tuple[int, int]
+    seconds: float
+    at: str
+
+
+class _RejectedLine(BaseModel):
+    """A line of recordings: a reply that did not fit."""
+
+    model_config = ConfigDict(strict=True)
+
+    digest: str
+    rejected: str
+    why: str
+    at: str
+
+
 class ReplyStore:
     """Replies in one SQLite file. A reply is on file as soon as `keep` returns: a killed process asks for nothing twice."""
 
@@ -129,10 +155,22 @@ class ReplyStore:
             if path != ":memory:":
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
             self._lock = threading.Lock()
-            self._base = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
-            self._base.executescript("pragma journal_mode=wal; pragma synchronous=normal;" + _TABLES)
+            self._base = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=PATIENCE)
+            self._prepare()
         except (sqlite3.Error, OSError) as error:
             raise ConfigurationError(f"The reply store {path} cannot be used: {error}. Move it away or name another file.") from None
+
+    def _prepare(self) -> None:
+        """Make the tables. Who changes a file's journal mode is not kept waiting by SQLite, but told at once that it is locked."""
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self._base.executescript("pragma journal_mode=wal; pragma synchronous=normal;" + _TABLES)
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > until:
+                    raise
+                time.sleep(0.01)
 
     def close(self) -> None:
         """Close the file."""
@@ -145,12 +183,12 @@ class ReplyStore:
 
     def keep(self, reply: Kept) -> None:
         """Put a validated reply on file; the first one to a request stays."""
-        values = (reply.digest, reply.model, reply.answer, reply.usage.tokens_in, reply.usage.tokens_out, reply.seconds, reply.at)
+        values = (reply.digest, reply.model, _whole(reply.answer), reply.usage.tokens_in, reply.usage.tokens_out, reply.seconds, reply.at)
         self._run("insert or ignore into replies values (?,?,?,?,?,?,?)", [values])
 
     def reject(self, reply: Rejected) -> None:
         """Put a reply that did not fit on file, apart."""
-        self._run("insert or ignore into rejected values (?,?,?,?)", [(reply.digest, reply.answer, reply.why, reply.at)])
+        self._run("insert or ignore into rejected values (?,?,?,?)", [(reply.digest, _whole(reply.answer), _whole(reply.why), reply.at)])
 
     def rejections(self, digest: str) -> int:
         """How many replies to a request did not fit."""
@@ -185,15 +223,16 @@ class ReplyStore:
         kept: list[tuple[Any, ...]] = []
         rejected: list[tuple[Any, ...]] = []
         number = 0
-        for number, line in enumerate(_text(path).splitlines(), 1):
+        for number, line in enumerate(_lines_of(path), 1):
             try:
-                found = json.loads(line)
-                if "rejected" in found:
-                    rejected.append((found["digest"], found["rejected"], found["why"], found["at"]))
+                if "rejected" in json.loads(line):
+                    no = _RejectedLine.model_validate_json(line)
+                    rejected.append((no.digest, no.rejected, no.why, no.at))
                 else:
-                    kept.append((found["digest"], found["model"], found["answer"], *found["tokens"], found["seconds"], found["at"]))
-            except (ValueError, KeyError, TypeError) as error:
-                raise ConfigurationError(f"{path}:{number}: not a recording ({error}). Take the file from version control again.") from None
+                    yes = _Line.model_validate_json(line)
+                    kept.append((yes.digest, yes.model, yes.answer, *yes.tokens, yes.seconds, yes.at))
+            except (ValueError, TypeError) as error:
+                raise ConfigurationError(f"{path}:{number}: not a recording ({_problem(error)}). Take the file from version control again.") from None
         self._run("insert or ignore into replies values (?,?,?,?,?,?,?)", kept)
         self._run("insert or ignore into rejected values (?,?,?,?)", rejected)
         return number
@@ -245,8 +284,22 @@ def _kept(row: Any) -> Kept:
     return Kept(digest, model, answer, Usage(tokens_in, tokens_out), seconds, at)
 
 
-def _text(path: Path) -> str:
+def _whole(text: str) -> str:
+    """Text that can be written: halves of a character that a model sent apart are joined, and a lone half becomes a replacement mark."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _lines_of(path: Path) -> list[str]:
+    """The lines of a file. A reply may hold other characters that `splitlines` takes for ends of a line."""
     try:
-        return path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path} cannot be read: {error}.") from None
+    return text.removesuffix("\n").split("\n") if text else []
+
+
+def _problem(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        fault = error.errors()[0]
+        return f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
+    return str(error)

@@ -1,3 +1,5 @@
 """`pytest evals` replays the blessed runs: see evals/plugin.py."""
 
-pytest_plugins = ["evals.plugin"]
+from evals.plugin import pytest_collect_file
+
+__all__ = ["pytest_collect_file"]

@@ -67,12 +67,9 @@ class Group:
     withheld: int
 
 
-def flip_groups(one: Compared, dataset: Dataset | None, names: tuple[str, str] = ("base", "candidate")) -> list[Group]:
+def flip_groups(one: Compared, dataset: Dataset | None, candidate: str) -> list[Group]:
     """The flips of a comparison: away from gold, towards it, neither."""
-    entries = [
-        _entry(EFFECTS[flip.effect], tuple(zip(names, (flip.base, flip.candidate), strict=True)), dataset)
-        for flip in one.flips
-    ]
+    entries = [_entry(EFFECTS[flip.effect], (("base", flip.base), (candidate, flip.candidate)), dataset) for flip in one.flips]
     titles = {LOST: "Lost: the base agreed with gold", WON: "Won: the candidate agrees with gold", NEITHER: "Changed, and neither agrees with gold"}
     return [_group(effect, title, [entry for entry in entries if entry.effect == effect], one.base.figures_only) for effect, title in titles.items()]
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from agent.library import Library
 from agent.schema import LEVELS
 from evals.dataset import QUALITIES, Dataset, Quality
 from evals.metrics import GIVEN, LABELS, Agreement, confusion
@@ -71,8 +70,10 @@ def confusion_rows(run: Run) -> list[ConfusionRow]:
     """The confusion matrix; a label of the grader that never occurs is left out if gold cannot say it."""
     counts = confusion([row.status for row in run.rows], [row.gold for row in run.rows])
     totals = [max(float(total), 1e-9) for total in counts.sum(axis=0)]
-    rows = [ConfusionRow(label, tuple(map(float, found)), tuple(float(n) / t for n, t in zip(found, totals, strict=True))) for label, found in
-            zip(GIVEN, counts, strict=True)]
+    rows = [
+        ConfusionRow(label, tuple(map(float, found)), tuple(float(n) / t for n, t in zip(found, totals, strict=True)))
+        for label, found in zip(GIVEN, counts, strict=True)
+    ]
     return [row for row in rows if row.given in LABELS or any(row.counts)]
 
 
@@ -100,8 +101,3 @@ def _mean(scores: Sequence[CaseScore], scenario: str, quality: Quality) -> float
     found = [one.score for one in scores if (one.scenario, one.quality) == (scenario, quality)]
     known = [score for score in found if score is not None]
     return fmean(known) if known and len(known) == len(found) else None
-
-
-def section_name(section: str, library: Library) -> str:
-    """Number and title of a section; the number alone if this corpus has no such section."""
-    return next((f"{one.id} {one.title}" for one in library.sections if one.id == section), section)

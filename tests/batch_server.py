@@ -150,10 +150,10 @@ class BatchServer(OpenAIServer):
     # -- batches --
 
     async def _create(self, request: Request) -> Response:
-        asked = await request.json()
+        asked, pause = await request.json(), self.creation
         if self._step("create"):
             return _error(503, "lost")
-        await asyncio.sleep(self.creation)
+        await asyncio.sleep(pause)
         content = self.files.get(asked["input_file_id"])
         if content is None or asked["completion_window"] != "24h" or asked["endpoint"] != "/v1/chat/completions":
             return _error(400, "This is no batch.")

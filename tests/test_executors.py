@@ -447,6 +447,7 @@ async def test_a_batch_that_shows_up_late_is_waited_for(batches: BatchServer, by
     batches.creation = 0.0
     assert batches.batches == []  # it is on its way
     assert set((await filled(by_batch(settled=3.0), places(3), store)).values()) == {None}
+    assert batches.calls.count("POST /v1/batches") == 1
     assert Counter(batches.submitted) == Counter(request.digest for request in places(3))
 
 
@@ -518,11 +519,16 @@ async def test_workers_grade_as_this_process_does(library: Library, store: Reply
     asked = [Assessment(transcript, section) for section in ("1", "4")]
     requests = [as_request("embedded@test", assessment) for assessment in asked]
     grader = EmbeddedGrader(library, Matcher(library, Encoder()))
+
+    async def here() -> list[SectionResult]:
+        return [await grader.grade(assessment) for assessment in asked]
+
     with RayExecutor(embedded_model, workers=2, chunk=2) as executor:  # a cluster of its own; one of the two loads the encoder
-        assert await filled(executor, requests, store) == {request.digest: None for request in requests}
-    for request, assessment in zip(requests, asked, strict=True):
+        found, graded = await asyncio.gather(filled(executor, requests, store), here())
+    assert found == {request.digest: None for request in requests}
+    for request, result in zip(requests, graded, strict=True):
         kept = store.find(request.digest)
-        assert kept and SectionResult.model_validate_json(kept.answer) == await grader.grade(assessment)
+        assert kept and SectionResult.model_validate_json(kept.answer) == result and result.verdicts
         assert kept.model == "embedded@test"
 
 

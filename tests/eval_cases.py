@@ -1,0 +1,125 @@
+"""A small gold set in a folder of its own, and a judge over HTTP that knows it.
+
+Six things can be said, three in section 0 and three in section 2. A weak case says the first of each, a mid one two, a strong one all.
+A place that is named in every sentence tells the cases apart.
+"""
+
+import json
+import re
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from agent.library import Library
+from evals.dataset import Dataset, load_dataset
+from tests.openai_server import Behaviour, Kept
+
+SECTIONS = ("0", "2")
+SAID = {
+    "framing-what-is-measured": ("0", "You watch me think aloud, while in {place} I would first measure the old code for a fortnight."),
+    "framing-team-familiarity": ("0", "My people in {place} ship Java and MySQL, so I stay with these two although others are faster."),
+    "framing-time-plan": ("0", "Five minutes go to the scope, as in {place}, and ten are left for the services."),
+    "main-request-walked": ("2", "A tap in {place} reaches the gateway, then the link program, and that reads one row of MySQL."),
+    "tier-jobs-kept-apart": ("2", "The door in {place} only checks who somebody is, and the rules live behind it in one program."),
+    "wait-or-hand-off": ("2", "The caller in {place} waits for the row, but the mail leaves later out of a queue."),
+}
+QUALITIES = ("weak", "mid", "strong")
+CASES = (  # name, place; a scenario has three cases
+    ("url-shortener-a", "Bergen"),
+    ("url-shortener-b", "Porto"),
+    ("url-shortener-c", "Lodz"),
+    ("team-chat-a", "Turku"),
+    ("team-chat-b", "Graz"),
+    ("team-chat-c", "Cork"),
+)
+REPORTED = (("ticket-sales-a", "Split"), ("ticket-sales-b", "Gent"), ("ticket-sales-c", "Tartu"))
+
+
+def write_cases(folder: Path, library: Library, tune: int = 3, report: int = 0) -> Path:
+    """Write so many cases of each split (most: six and three) with index, transcripts and gold; returns the folder."""
+    index: dict[str, Any] = {}
+    for split, cases in (("tune", CASES[:tune]), ("report", REPORTED[:report])):
+        for number, (name, place) in enumerate(cases):
+            quality = QUALITIES[number % 3]
+            scenario = name.rsplit("-", 1)[0]
+            index[name] = {"scenario": scenario, "split": split, "quality": quality, "about": f"somebody from {place}"}
+            said = sentences(quality, place)
+            _write(folder / "transcripts" / f"{name}.yaml", transcript(name, scenario, said))
+            _write(folder / "gold" / f"{name}.yaml", gold(name, quality, said, library))
+    _write(folder / "index.yaml", index)
+    return folder
+
+
+def small_dataset(folder: Path, library: Library, tune: int = 3, report: int = 0) -> Dataset:
+    """The cases, written and read."""
+    return load_dataset(library, str(write_cases(folder, library, tune, report)))
+
+
+def sentences(quality: str, place: str) -> dict[str, str]:
+    """Criterion -> what somebody of this quality says to it."""
+    most = QUALITIES.index(quality) + 1
+    chosen = [name for section in SECTIONS for name in [name for name in SAID if SAID[name][0] == section][:most]]
+    return {name: SAID[name][1].format(place=place) for name in chosen}
+
+
+def transcript(name: str, scenario: str, said: dict[str, str]) -> dict[str, Any]:
+    """A question and an answer a section."""
+    turns: list[dict[str, Any]] = []
+    for section in SECTIONS:
+        answer = " ".join(text for criterion, text in said.items() if SAID[criterion][0] == section)
+        for speaker, text in (("interviewer", f"Please begin with part {section}."), ("candidate", answer)):
+            turns.append({"n": len(turns) + 1, "section": section, "speaker": speaker, "text": text, "at": 30.0 * len(turns)})
+    return {"id": name, "scenario": scenario, "level": "senior", "minutes": 45, "turns": turns}
+
+
+def gold(name: str, quality: str, said: dict[str, str], library: Library) -> dict[str, Any]:
+    """What was said is met (partial in a weak case), all else not observed; in half of it the passes disagreed."""
+    verdicts: list[dict[str, Any]] = []
+    for section in SECTIONS:
+        for criterion in library.rubrics[section].criteria:
+            label = ("partial" if quality == "weak" else "met") if criterion.id in said else "not_observed"
+            other = "not_observed" if label == "partial" else label
+            verdict: dict[str, Any] = {"criterion": criterion.id, "section": section, "verdict": label, "passes": [label, other]}
+            if criterion.id in said:
+                verdict |= {"quote": said[criterion.id], "turn": 2 if section == "0" else 4}
+            verdicts.append(verdict)
+    return {"case": name, "rubrics": {section: library.rubrics[section].version for section in SECTIONS}, "verdicts": verdicts}
+
+
+def edit(path: Path, change: Callable[[Any], object]) -> None:
+    """Change a YAML file of a case in place."""
+    found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    change(found)
+    _write(path, found)
+
+
+def _write(path: Path, value: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(value, sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+
+# --- a judge ----------------------------------------------------------------------------------------------------
+
+AGAIN = "Your last quotes were not found"  # how the product begins its second question
+
+
+def judge(dataset: Dataset, wrong: Collection[str] = (), misquoted: Collection[str] = (), late: bool = True) -> Callable[[Kept], Behaviour]:
+    """A model that gives gold's verdicts. `wrong`: criteria that it never finds. `misquoted`: criteria that it gives credit for with
+    words that nobody said; asked again, it quotes rightly if `late`."""
+
+    def reply(asked: Kept) -> Behaviour:
+        case = next(case for case in dataset if any(turn.text in asked.text for turn in case.transcript.turns if turn.speaker == "candidate"))
+        verdicts = []
+        for name in re.findall(r"^### (\S+)$", asked.text, re.MULTILINE):
+            right = case.by_criterion[name]
+            given = {"criterion": name, "quotes": [right.quote or ""], "reason": f"Reason of {name}.", "verdict": right.verdict}
+            if name in wrong:
+                given |= {"quotes": [], "verdict": "not_observed"}
+            if name in misquoted and not (late and AGAIN in asked.text):
+                given |= {"quotes": ["nobody has ever said these very words"], "verdict": "met"}
+            verdicts.append(given)
+        return Behaviour(json.dumps({"verdicts": verdicts}))
+
+    return reply
