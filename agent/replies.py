@@ -14,13 +14,14 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agent.errors import ConfigurationError, InterviewError
 from agent.forms import strict_schema
 
+Form = TypeVar("Form", bound=BaseModel)
 KIND = "chat.completions"  # the endpoint kind that every request of ours goes to
 PATIENCE = 30.0  # seconds that a process waits for another one's write
 _TABLES = """
@@ -111,6 +112,15 @@ class Kept:
     usage: Usage = UNCOUNTED
     seconds: float = 0.0
     at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="milliseconds"))
+
+    def as_form(self, form: type[Form]) -> Form:
+        """The answer as the form that was asked for; ConfigurationError when somebody changed it on file."""
+        try:
+            return form.model_validate_json(self.answer)
+        except ValidationError as error:
+            raise ConfigurationError(
+                f"The recording of {self.model} for request {self.digest[:12]} is no {form.__name__}: {_problem(error)}."
+            ) from None
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,10 +19,13 @@ from evals import comparing, harness
 from evals.baseline import bless
 from evals.compare import MARGIN, PASSING, compare_runs
 from evals.conduct import figures, lines
-from evals.dataset import SHIPPED, load_dataset, read_cases
+from evals.dataset import SHIPPED, case_schema, load_dataset, read_cases
 from evals.gold import describe, gold_statistics
+from evals.inspecting import write_log
 from evals.labels import read_labels
 from evals.looks import look
+from evals.report import make_report
+from evals.report_files import defined, summary_json, write_report
 from evals.run import RUNS, Run, Setup, load_run, save_run
 from evals.runner import Work
 from evals.statistics import compare_paired, holm, noise_floor
@@ -31,7 +35,8 @@ from evals.variant import BASE, load_variant
 FINE, REGRESSION, INVALID, MISSING = 0, 1, 2, 3
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-console, errors = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False, soft_wrap=True)
+WIDTH = None if sys.stdout.isatty() else 110  # of a file or a pipe; a terminal has its own
+console, errors = Console(highlight=False, soft_wrap=True, width=WIDTH), Console(stderr=True, highlight=False, soft_wrap=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Cases = Annotated[str, typer.Option(help="tune, report, all, or a folder of cases.")]
@@ -92,8 +97,8 @@ def run(
         if plan:
             return FINE
         if ahead.calls:
-            made = harness.make_executor(executor, harness.model_factory(setup, chosen, settings), in_flight, store)
-            with _bar(as_json, ahead.gradings) as progress:
+            factory = harness.model_factory(setup, chosen, settings)
+            with harness.executing(executor, factory, in_flight, store) as made, _bar(as_json, ahead.gradings) as progress:
                 await evaluation.fill(made, progress, part)
         if record is not None:
             _say(as_json, f"{replies.write(record, evaluation.runner.work.asked)} recordings in {record}")
@@ -137,6 +142,24 @@ def conduct(
     for row in [row for row in rows if (row.leaks or row.already_answered) and row.case not in hidden][:show]:
         why = f"leaks {', '.join(row.leaks)}" if row.leaks else "already answered"
         console.print(f"\n{row.case} after turn {row.turn}, {row.criterion} ({why}): {row.text}", markup=False)
+
+
+@app.command()
+def export(
+    named: Annotated[str, typer.Argument(metavar="RUN", help="A run: id, a beginning of it, or file.")],
+    to: Annotated[Path, typer.Option("--inspect", help="Write a log that Inspect's viewer opens (.eval or .json).")],
+    runs: Runs = RUNS,
+) -> None:
+    """Hand a run to another tool."""
+    found = load_run(named, runs)
+    dataset = load_dataset(load_library(load_settings().corpus), found.cases, found.only)
+    console.print(f"{write_log(found, dataset, to)}: open it with `inspect view --log-dir {to.parent}`", markup=False)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of index, transcript and gold."""
+    _print_json(case_schema())
 
 
 @app.command("bless")
@@ -188,6 +211,28 @@ def compare(
         passed = all(one.passes for one in found)
     if gate and not passed:
         raise typer.Exit(REGRESSION)
+
+
+@app.command()
+def report(
+    named: Annotated[list[str], typer.Argument(metavar="RUNS...", help="One run; or a base and one or more candidates (Holm).")],
+    out: Annotated[Path | None, typer.Option(help="The folder to write into; data/evals/reports/ID if not given.")] = None,
+    metric: Annotated[str, typer.Option(help="accuracy, kappa, quadratic_kappa or macro_f1.")] = "accuracy",
+    margin: Annotated[float, typer.Option(help="How much worse would still be acceptable, as a share.")] = MARGIN,
+    runs: Runs = RUNS,
+    as_json: Json = False,
+) -> None:
+    """Write a report: HTML to read, Markdown, JSON, CSV and JUnit."""
+    found = [load_run(name, runs) for name in named]
+    made = make_report(found, load_library(load_settings().corpus), metric, margin)
+    made = replace(made, looks=look("report", found))
+    files = write_report(made, out)
+    if as_json:
+        _print_json({"files": {kind: str(path) for kind, path in files.items()}, **defined(summary_json(made))})
+        return
+    for one in made.compared:
+        console.print(one.comparison.sentence, markup=False)
+    console.print(f"Report: {files['html']} (beside it: {', '.join(path.name for path in files.values() if path != files['html'])})", markup=False)
 
 
 def _compare_labels(path: Path, base: str, candidates: list[str], metric: str, margin: float, repeats: str | None, as_json: bool) -> bool:

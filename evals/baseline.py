@@ -66,5 +66,6 @@ def replay(path: Path, library: Library, store: ReplyStore, settings: Settings) 
 async def _graded(setup: Setup, inputs: "harness.Inputs", store: ReplyStore, settings: Settings) -> harness.Evaluation:
     evaluation = await harness.prepare(setup, inputs, store)
     if setup.model == EMBEDDED:  # local: it needs no recording
-        await evaluation.fill(harness.make_executor("async", harness.model_factory(setup, inputs.variant, settings), 2))
+        with harness.executing("async", harness.model_factory(setup, inputs.variant, settings)) as executor:
+            await evaluation.fill(executor)
     return evaluation

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, RootModel, ValidationError
+from pydantic.json_schema import models_json_schema
 
 from agent.errors import ConfigurationError
 from agent.library import Library
-from agent.schema import Criterion, SectionId, Text, Transcript, Value
+from agent.schema import SectionId, Text, Transcript, Value
 from agent.text import normalised
 
 SHIPPED = Path(__file__).with_name("cases")
@@ -57,6 +58,10 @@ class Gold(Value):
     case: Text
     rubrics: dict[str, int]  # section -> version
     verdicts: tuple[GoldVerdict, ...]
+
+
+class Index(RootModel[dict[str, Entry]]):
+    """index.yaml: case -> entry."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +142,7 @@ def read_cases(folder: Path, library: Library) -> tuple[list[Case], list[str]]:
     if not index.is_file():
         return [], [f"{index}: there is no index; it names each case with scenario, split, quality and about (see evals/cases/README.md)"]
     try:
-        rows = _yaml(index) or {}
+        rows = _rows(index)
     except ConfigurationError as error:
         return [], [str(error)]
     for name, row in rows.items():
@@ -148,7 +153,7 @@ def read_cases(folder: Path, library: Library) -> tuple[list[Case], list[str]]:
         except ConfigurationError as error:
             problems.append(str(error))
             continue
-        case = Case(str(name), entry, transcript, gold)
+        case = Case(name, entry, transcript, gold)
         cases.append(case)
         problems += [f"{folder / 'transcripts' / name}.yaml: {problem}" for problem in transcript_problems(case, library)]
         problems += [f"{folder / 'gold' / name}.yaml: {problem}" for problem in gold_problems(case, library)]
@@ -167,6 +172,8 @@ def transcript_problems(case: Case, library: Library) -> list[str]:
     order = [turn.section for turn in turns if turn.section in known]
     if order != sorted(order, key=known.index):
         found.append("the sections are not in the framework's order")
+    if not case.sections:
+        found.append("the candidate says nothing")
     if case.transcript.scenario != case.entry.scenario:
         found.append(f"the scenario is {case.transcript.scenario}; the index says {case.entry.scenario}")
     return found
@@ -184,16 +191,19 @@ def gold_problems(case: Case, library: Library) -> list[str]:
             found.append(f"section {section} was labelled with version {version} of its rubric; now it is version {rubric.version}: label it again")
         missing = [criterion.id for criterion in rubric.criteria if criterion.id not in case.by_criterion]
         found += [f"section {section}: no verdict for {criterion}" for criterion in missing]
+    home = {criterion.id: section for section, rubric in library.rubrics.items() for criterion in rubric.criteria}
     for verdict in case.gold.verdicts:
-        found += [f"{verdict.criterion}: {problem}" for problem in _verdict_problems(verdict, case, library.criteria)]
+        found += [f"{verdict.criterion}: {problem}" for problem in _verdict_problems(verdict, case, home)]
     if len(case.by_criterion) != len(case.gold.verdicts):
         found.append("a criterion has two verdicts")
     return found
 
 
-def _verdict_problems(verdict: GoldVerdict, case: Case, criteria: dict[str, Criterion]) -> Iterator[str]:
-    if verdict.criterion not in criteria:
+def _verdict_problems(verdict: GoldVerdict, case: Case, home: dict[str, str]) -> Iterator[str]:
+    if verdict.criterion not in home:
         yield "no rubric has this criterion"
+    elif verdict.section != home[verdict.criterion]:
+        yield f"it belongs to section {home[verdict.criterion]}, not {verdict.section}"
     if verdict.section not in case.sections:
         yield f"section {verdict.section} was not reached"
     if verdict.verdict == "not_observed":
@@ -205,12 +215,26 @@ def _verdict_problems(verdict: GoldVerdict, case: Case, criteria: dict[str, Crit
         yield f"turn {verdict.turn} does not hold the quote {verdict.quote!r}"
 
 
+def case_schema() -> dict[str, Any]:
+    """The JSON Schema of the three files of a case folder; evals/cases/schema.json holds it."""
+    _, found = models_json_schema([(Index, "validation"), (Transcript, "validation"), (Gold, "validation")], title="A case folder")
+    parts = {"index.yaml": "Index", "transcripts/ID.yaml": "Transcript", "gold/ID.yaml": "Gold"}
+    return {**found, "properties": {file: {"$ref": f"#/$defs/{name}"} for file, name in parts.items()}}
+
+
 def split_problems(cases: Iterable[Case], index: Path) -> list[str]:
     """A scenario belongs to one split only, or the report split would be seen while tuning."""
     splits: dict[str, set[str]] = {}
     for case in cases:
         splits.setdefault(case.entry.scenario, set()).add(case.entry.split)
     return [f"{index}: scenario {name} is in both splits; a scenario belongs to one" for name, found in splits.items() if len(found) > 1]
+
+
+def _rows(index: Path) -> dict[str, Any]:
+    found = _yaml(index) or {}
+    if not isinstance(found, dict):
+        raise ConfigurationError(f"{index}: it holds a line a case, `ID: {{scenario: ..., split: ..., quality: ..., about: ...}}`")
+    return {str(name): row for name, row in found.items()}
 
 
 def _yaml(path: Path) -> Any:

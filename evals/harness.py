@@ -2,7 +2,9 @@
 
 import asyncio
 import functools
-from collections.abc import Callable
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,9 +23,11 @@ from agent.replies import ReplyStore, Usage
 from agent.settings import Settings
 from evals.conduct import Conductor, Next, Position
 from evals.dataset import Dataset
-from evals.executors import Executor
-from evals.executors.concurrent import ConcurrentExecutor
+from evals.executors import Executor, ModelFactory
+from evals.executors.batch import BatchExecutor
+from evals.executors.concurrent import IN_FLIGHT, ConcurrentExecutor
 from evals.executors.offline import OfflineExecutor
+from evals.executors.ray import RayExecutor
 from evals.judges import EMBEDDED, Bench, EmbeddedModel, embedded_name
 from evals.prices import price_of
 from evals.run import Run, Setup, score_run
@@ -116,7 +120,7 @@ async def prepare(setup: Setup, inputs: Inputs, store: ReplyStore) -> Evaluation
     return Evaluation(setup, inputs, store, runner)
 
 
-def model_factory(setup: Setup, variant: Variant, settings: Settings) -> Callable[[], FillingModel]:
+def model_factory(setup: Setup, variant: Variant, settings: Settings) -> ModelFactory:
     """Makes the model that a run asks; picklable, so that a worker elsewhere can make its own."""
     if setup.model == EMBEDDED:
         return functools.partial(embedded_model, settings.corpus, variant.thresholds)
@@ -138,13 +142,25 @@ def endpoint_model(settings: Settings, model: str) -> OpenAIChatModel:
     return made
 
 
-def make_executor(name: str, model: Callable[[], FillingModel], in_flight: int, store: Path = STORE) -> Executor:
-    """The executor of this name."""
+@contextmanager
+def executing(name: str, factory: ModelFactory, in_flight: int = IN_FLIGHT, store: Path = STORE) -> Iterator[Executor]:
+    """The executor of this name; a batch's ledger is kept beside the store. Ray's workers are given back at the end."""
     if name == "none":
-        return OfflineExecutor()
-    if name == "async":
-        return ConcurrentExecutor(model(), in_flight)
-    raise ConfigurationError(f"There is no executor {name!r}. Known: none, async, batch, ray.")
+        yield OfflineExecutor()
+    elif name == "async":
+        model = factory()
+        local = not isinstance(model, OpenAIChatModel)  # more at once than there are processors only wait for each other
+        yield ConcurrentExecutor(model, min(in_flight, os.cpu_count() or 1) if local else in_flight)
+    elif name == "batch":
+        model = factory()
+        if not isinstance(model, OpenAIChatModel):
+            raise ConfigurationError("The embedded grader knows no Batch API: use --executor async, or ray.")
+        yield BatchExecutor(model, store.with_suffix(".batches.db"))
+    elif name == "ray":
+        with RayExecutor(factory, workers=os.cpu_count() or 1) as executor:
+            yield executor
+    else:
+        raise ConfigurationError(f"There is no executor {name!r}. Known: none, async, batch, ray.")
 
 
 def missing_lines(evaluation: Evaluation) -> list[str]:

@@ -64,7 +64,7 @@ class StoredGrader:
         kept = bench.store.find(request.digest)
         if kept is None:
             raise MissingReply(request)
-        return SectionResult.model_validate_json(kept.answer)
+        return kept.as_form(SectionResult)
 
 
 class EmbeddedModel:

@@ -69,7 +69,7 @@ class Report:
         return [*flips, ("", [missed_group(named, self.dataset)])]
 
 
-def make_report(runs: Sequence[Run], library: Library, metric: str = "accuracy", margin: float = MARGIN, looks: int | None = None) -> Report:
+def make_report(runs: Sequence[Run], library: Library, metric: str = "accuracy", margin: float = MARGIN) -> Report:
     """Everything about some runs; the first is the base. ConfigurationError when they cannot be compared or hold no verdict.
 
     It computes the yardsticks anew, which takes an event loop of its own: not for use within one.
@@ -81,13 +81,13 @@ def make_report(runs: Sequence[Run], library: Library, metric: str = "accuracy",
     compared = compare_runs(base, candidates, metric, margin) if candidates else []
     dataset, notes = _cases(base, library)
     yardsticks, more = asyncio.run(_yardsticks(base, dataset, library)) if dataset else ([], [])
-    return Report(base, tuple(compared), metric, library, dataset, tuple(yardsticks), looks, (*notes, *more))
+    return Report(base, tuple(compared), metric, library, dataset, tuple(yardsticks), None, (*notes, *more))
 
 
 def _cases(run: Run, library: Library) -> tuple[Dataset | None, list[str]]:
     """The cases that a run was made over, if they are still as they were."""
     try:
-        dataset = load_dataset(library, run.cases)
+        dataset = load_dataset(library, run.cases, run.only)
     except ConfigurationError as error:
         return None, [f"The cases cannot be read, so there are no transcripts, yardsticks and annotators here: {str(error).splitlines()[0]}"]
     if dataset.digest != run.dataset:
@@ -102,7 +102,7 @@ async def _yardsticks(run: Run, dataset: Dataset, library: Library) -> tuple[lis
         store = ReplyStore()
         try:
             inputs = harness.Inputs(load_variant(BASE), dataset, library)
-            evaluation = await harness.prepare(Setup(cases=run.cases, model=name, sections=run.sections), inputs, store)
+            evaluation = await harness.prepare(Setup(cases=run.cases, only=run.only, model=name, sections=run.sections), inputs, store)
             found.append(evaluation.scored())
         except ConfigurationError as error:
             notes.append(f"The yardstick {name} could not be computed: {str(error).splitlines()[0]}")

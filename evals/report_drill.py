@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from agent.schema import Turn
 from agent.text import clean, normalised
@@ -106,7 +107,7 @@ def marked(text: str, quotes: Iterable[tuple[str, str]]) -> Iterator[Segment]:
     text = clean(text)
     spans = [(who, *span) for who, quote in quotes if (span := find_quote(quote, text))]
     cuts = sorted({0, len(text), *(place for _, *span in spans for place in span)})
-    for start, end in zip(cuts, cuts[1:], strict=False):
+    for start, end in pairwise(cuts):
         yield Segment(text[start:end], tuple(dict.fromkeys(who for who, low, high in spans if low <= start and end <= high)))
 
 

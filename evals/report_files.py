@@ -29,6 +29,7 @@ from evals.summary import calibrated, run_summary
 REPORTS = Path("data/evals/reports")
 MOST_LINES = 60  # of the Markdown: what a reviewer reads
 MOST_CANDIDATES = 5
+MOST_CRITERIA = 12
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # what a spreadsheet takes for the beginning of a formula
 
 
@@ -185,7 +186,9 @@ def _verdicts(report: Report) -> Iterator[str]:
     for one in report.compared[:MOST_CANDIDATES]:
         gate = "passes" if one.passes else "does not pass"
         yield f"**{escaped(one.comparison.sentence)}**"
-        yield f"{escaped(one.base.title)} → {escaped(one.candidate.title)} on {escaped(one.base.cases)}; {gate} the gate. {noise_of(one.base, report.metric)}"
+        yield ""
+        yield f"{escaped(one.base.title)} → {escaped(one.candidate.title)} on {escaped(one.base.cases)}; it {gate} the gate."
+        yield noise_of(one.base, report.metric)
         yield ""
     if len(report.compared) > MOST_CANDIDATES:
         yield f"... and {len(report.compared) - MOST_CANDIDATES} more candidates: see report.html."
@@ -226,16 +229,17 @@ def _changes(report: Report, room: int) -> list[str]:
         if not one.criteria:
             lines += [f"No verdict of {name} flipped.", ""]
             continue
-        rows = [f"| {escaped(c.criterion)} | {escaped(c.section)} | {c.flips} | {c.better} | {c.worse} | {c.p:.3f} |" for c in one.criteria]
+        shown = one.criteria[:MOST_CRITERIA]
+        rows = [f"| {escaped(c.criterion)} | {escaped(c.section)} | {c.flips} | {c.better} | {c.worse} | {c.p:.3f} |" for c in shown]
         lines += [
-            f"Criteria that flipped ({name}):",
+            f"Criteria that flipped most ({name}; {len(shown)} of {len(one.criteria)}):",
             "",
             "| criterion | section | flips | towards gold | away | p (Holm) |",
             "|---|--:|--:|--:|--:|--:|",
             *rows,
             "",
         ]
-    return lines if len(lines) <= room else [*lines[: room - 2], "", f"... and {len(lines) - room + 2} more lines: see report.html."]
+    return lines if len(lines) <= room else [*lines[: room - 2], "", "More is in report.html."]
 
 
 FILES: dict[str, Callable[[Report], str]] = {

@@ -73,7 +73,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     made.globals.update(words=wording, figures=report_figures, plots=report_plots, summary=summary, badges=BADGES, labels=LABELS)
-    made.filters.update(figure=figure, amount=amount)
+    made.filters.update(figure=figure, amount=amount, chance=chance)
     return made
 
 
@@ -87,7 +87,16 @@ def _visible(value: object) -> object:
 
 def figure(value: float | None, digits: int = 2, sign: str = "") -> str:
     """A figure, or a dash where it is not defined; a minus is written as one."""
-    return "–" if value is None or not isfinite(value) else f"{value:{sign}.{digits}f}".replace("-", "\u2212")
+    if value is None or not isfinite(value):
+        return "–"
+    rounded = round(value, digits)
+    return f"{rounded:{sign}.{digits}f}".replace("-", "\u2212") if rounded else f"{0:.{digits}f}"
+
+
+def chance(p: float) -> str:
+    """A p-value."""
+    return "< 0.001" if p < 0.001 else figure(p, 3)
+
 
 
 def amount(value: float, metric: str, sign: str = "") -> str:

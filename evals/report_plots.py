@@ -7,6 +7,8 @@ from evals.metrics import Calibration
 from evals.run import Run
 from evals.statistics import Comparison, NoiseFloor
 
+LABEL_ROOM = 0.8  # share of the axis; the rest is room for the words beside zero and beside the margin
+
 
 @dataclass(frozen=True)
 class Tick:
@@ -37,6 +39,8 @@ def interval_plot(found: Comparison, noise: NoiseFloor | None) -> IntervalPlot |
     marks = [found.low, found.high, found.difference, 0.0, -found.margin, *([] if largest is None else [-largest, largest])]
     room = 0.08 * (max(marks) - min(marks)) or 0.01
     first, last = min(marks) - room, max(marks) + room
+    last = max(last, first * (1 - 1 / LABEL_ROOM))  # so that zero is no further right than LABEL_ROOM of the axis
+    first = min(first, (-found.margin - (1 - LABEL_ROOM) * last) / LABEL_ROOM)  # nor the margin further left than what that leaves
 
     def at(value: float) -> float:
         return (value - first) / (last - first)

@@ -117,7 +117,7 @@ def run_table(run: Run) -> Table:
     """The figures for a terminal: overall with intervals, then by section and by tier."""
     table = Table(title=f"{run.title} on {run.cases}: {len(run.rows)} verdicts, {len(run.case_scores)} interviews", title_justify="left")
     for column in ("", "verdicts", "accuracy", "macro F1", "kappa", "quadratic", "coverage", "bias"):
-        table.add_column(column, justify="left" if not column else "right")
+        table.add_column(column, justify="left" if not column else "right", no_wrap=True)
     found = intervals(run)
     overall = agreement_of(run.rows)
     table.add_row("all", *_cells(overall))
