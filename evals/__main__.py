@@ -293,7 +293,7 @@ def _incomplete(evaluation: harness.Evaluation, part: tuple[int, int], as_json: 
 
 def _shard(given: str) -> tuple[int, int]:
     first, _, last = given.partition("/")
-    if not (first.isdigit() and last.isdigit() and 1 <= int(first) <= int(last)):
+    if not (first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last)):
         raise ConfigurationError(f"--shard {given}: write I/N with 1 <= I <= N, such as 2/4.")
     return int(first), int(last)
 

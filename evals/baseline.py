@@ -38,6 +38,11 @@ class Replay:
     missing: list[str]
 
     @property
+    def passes(self) -> bool:
+        """Whether nothing is missing and the prompts are no worse. Where no verdict flipped, few cases are as good as many."""
+        return self.compared is not None and (self.compared.passes or not self.compared.flips)
+
+    @property
     def command(self) -> str:
         """The command that makes the missing recordings."""
         run = self.baseline

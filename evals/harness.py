@@ -115,7 +115,10 @@ async def prepare(setup: Setup, inputs: Inputs, store: ReplyStore) -> Evaluation
     def graders(work: Work, trial: int) -> Grader:
         return Bench(inputs.library, inputs.variant, setup.model, store, work.failures, work.asked).grader(trial)
 
-    runner = Runner(graders, jobs_of(inputs.dataset, setup.trials, setup.sections))
+    jobs = jobs_of(inputs.dataset, setup.trials, setup.sections)
+    if not jobs:
+        raise ConfigurationError(f"No case of {setup.cases} reached section {', '.join(setup.sections)}: there is nothing to grade.")
+    runner = Runner(graders, jobs)
     await runner.plan()
     return Evaluation(setup, inputs, store, runner)
 
@@ -171,6 +174,8 @@ def missing_lines(evaluation: Evaluation) -> list[str]:
 
 async def conducted(dataset: Dataset, variant: Variant, model: str, executor: str, store: ReplyStore, settings: Settings) -> tuple[list[Next], int]:
     """The next utterance at every position of every case, and how many of a model's are not recorded."""
+    if executor not in ("none", "async"):
+        raise ConfigurationError(f"The executor {executor!r} cannot stream words. Use none or async.")
     parts = assemble(settings.model_copy(update={"model": None, "interviewer_model": None, "grader_model": None}))
     parts.warm()
     context = parts.context(ManualClock())

@@ -3,7 +3,9 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+from agent.errors import ConfigurationError
 from evals.run import Run
 
 LOOKS = Path(__file__).with_name("looks.jsonl")
@@ -18,10 +20,19 @@ def look(command: str, runs: list[Run], path: Path = LOOKS) -> int | None:
     if not names:
         return None
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    seen = [json.loads(line) for line in lines]
+    seen = [_entry(line, path, number) for number, line in enumerate(lines, 1)]
     if not any(entry["runs"] == names for entry in seen):
         entry = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "command": command, "runs": names}
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
         seen.append(entry)
     return len(seen)
+
+
+def _entry(line: str, path: Path, number: int) -> dict[str, Any]:
+    try:
+        entry: dict[str, Any] = json.loads(line)
+        entry["runs"]
+    except (ValueError, KeyError, TypeError):
+        raise ConfigurationError(f"{path}:{number}: not a look. Take the file from version control again.") from None
+    return entry

@@ -41,7 +41,7 @@ class NoWorse(pytest.Item):
             store.close()
         if found.missing:
             raise Regression(_unrecorded(found))
-        if found.compared is not None and not found.compared.passes:
+        if found.compared is not None and not found.passes:
             raise Regression(f"{found.compared.comparison.sentence} {len(found.compared.flips)} verdicts flipped.")
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: object = None) -> str:

@@ -75,6 +75,6 @@ def score_dots(run: Run) -> list[Dot]:
 
 
 def calibration_dots(found: Calibration) -> list[Dot]:
-    """Confidence across, share right upwards; a dot's area grows with its verdicts."""
+    """Confidence across, share right upwards; a dot grows with its verdicts."""
     most = max((one.items for one in found.bins), default=1)
     return [Dot(one.confidence, one.right, 3 + 9 * (one.items / most) ** 0.5) for one in found.bins]

@@ -260,9 +260,10 @@ def load_run(named: str, folder: Path = RUNS) -> Run:
     """A run by id, by a unique beginning of it, or by file. ConfigurationError when it cannot be found or read."""
     path = Path(named)
     if not path.is_file():
-        found = sorted(folder.glob(f"{named}*.json")) if named and "/" not in named else []
+        held_runs = sorted(folder.glob("*.json"))
+        found = [p for p in held_runs if p.stem == named] or [p for p in held_runs if named and p.stem.startswith(named)]
         if len(found) != 1:
-            held = ", ".join(p.stem for p in (found or sorted(folder.glob("*.json")))) or "none yet"
+            held = ", ".join(p.stem for p in (found or held_runs)) or "none yet"
             what = "fits several runs" if found else "is no run"
             raise ConfigurationError(f"{named!r} {what}. On file: {held}. `python -m evals run` makes one.")
         path = found[0]

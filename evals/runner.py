@@ -4,6 +4,7 @@ Planning is running until a miss: a section whose replies are all on file is gra
 plan costs no call, knows of follow-up calls (a criterion that is asked again) as soon as they arise, and cannot differ from the run.
 """
 
+import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -71,7 +72,7 @@ class Runner:
     async def fill(self, executor: Executor, store: ReplyStore, progress: Progress = lambda work: None, shard: tuple[int, int] = (1, 1)) -> Work:
         """Get what is missing, and grade on, until nothing is missing or nobody answers."""
         for _ in range(ROUNDS):
-            requests = [request for digest, request in self.work.missing.items() if in_shard(digest, *shard)]
+            requests = [request for digest, request in self.work.missing.items() if any(in_shard(job, *shard) for job in self.work.waiting[digest])]
             if not requests:
                 break
             heard = False
@@ -98,6 +99,7 @@ class Runner:
             self.work.waiting.setdefault(miss.request.digest, []).append(job)
 
 
-def in_shard(digest: str, number: int, shards: int) -> bool:
-    """Whether a request belongs to the shard with this number (1 to `shards`): the same on every machine."""
-    return int(digest[:8], 16) % shards == number - 1
+def in_shard(job: Job, number: int, shards: int) -> bool:
+    """Whether a job belongs to the shard with this number (1 to `shards`), with its follow-up calls: the same on every machine."""
+    place = hashlib.sha256(f"{job.case}\0{job.section}".encode()).hexdigest()
+    return int(place[:8], 16) % shards == number - 1

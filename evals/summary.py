@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from itertools import pairwise
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -36,11 +37,11 @@ def by(rows: Sequence[Row], key: Callable[[Row], str]) -> dict[str, Agreement]:
     return {name: agreement_of(group) for name, group in groups.items()}
 
 
-def intervals(run: Run, metrics: Sequence[str] = ("accuracy", "kappa", "macro_f1")) -> dict[str, tuple[float, float]]:
-    """95 % intervals over transcripts."""
+def intervals(run: Run, metrics: Sequence[str] = ("accuracy", "kappa", "macro_f1")) -> dict[str, tuple[float, float] | None]:
+    """95 % intervals over transcripts; None where a figure is not defined."""
     items = [GradedItem(row.case, row.item, row.status, row.gold) for row in run.rows]
     found = {metric: agreement_interval(items, metric) for metric in metrics}
-    return {metric: (interval.low, interval.high) for metric, interval in found.items()}
+    return {metric: (one.low, one.high) if isfinite(one.low) else None for metric, one in found.items()}
 
 
 def calibrated(run: Run) -> Calibration:
@@ -121,9 +122,8 @@ def run_table(run: Run) -> Table:
     found = intervals(run)
     overall = agreement_of(run.rows)
     table.add_row("all", *_cells(overall))
-    table.add_row(
-        "95 % interval", "", *(f"{low:.2f} to {high:.2f}" for low, high in (found[m] for m in ("accuracy", "macro_f1", "kappa"))), "", "", ""
-    )
+    ends = [f"{one[0]:.2f} to {one[1]:.2f}" if (one := found[metric]) else "" for metric in ("accuracy", "macro_f1", "kappa")]
+    table.add_row("95 % interval", "", *ends, "", "", "")
     table.add_section()
     for name, part in by(run.rows, SLICES["section"]).items():
         table.add_row(f"section {name}", *_cells(part))

@@ -35,7 +35,7 @@ class Variant:
 def load_variant(name: str, replaced: dict[str, Path] | None = None, folder: Path = VARIANTS) -> Variant:
     """The variant of this name, with single prompts `replaced` by files for a quick try. ConfigurationError says what is wrong."""
     home = None if name == BASE else folder / name
-    if home is not None and not home.is_dir():
+    if home is not None and not any(home.glob("*.md")) and not (home / THRESHOLDS).is_file():
         known = ", ".join([BASE, *sorted(path.name for path in folder.glob("*/"))])
         raise ConfigurationError(
             f"There is no variant {name!r}. Known: {known}. A variant is a folder {folder}/NAME with the prompt files that differ."
