@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -95,6 +95,8 @@ def run(
         if max_cost is not None and ahead.calls and model != "embedded":
             _affordable(ahead.cost, max_cost, model)
         if plan:
+            if as_json:
+                _print_json(asdict(ahead))
             return FINE
         if ahead.calls:
             factory = harness.model_factory(setup, chosen, settings)

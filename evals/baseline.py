@@ -12,7 +12,7 @@ from evals import harness
 from evals.compare import Compared, compare_runs
 from evals.dataset import load_dataset
 from evals.judges import EMBEDDED
-from evals.run import Run, Setup, load_run, save_run
+from evals.run import Run, Setup, load_run, plain, save_run
 from evals.variant import BASE, load_variant
 
 BASELINES = Path(__file__).with_name("baselines")
@@ -47,7 +47,7 @@ class Replay:
         """The command that makes the missing recordings."""
         run = self.baseline
         parts = [f" --case {case}" for case in run.only] + [f" --section {section}" for section in run.sections]
-        record = f"evals/recordings/{run.model}.jsonl"
+        record = f"evals/recordings/{plain(run.model)}.jsonl"  # a folder below would not be found
         return f"python -m evals run --cases {run.cases} --model {run.model} --trials {run.trials}{''.join(parts)} --record {record}"
 
 

@@ -1,6 +1,7 @@
 """A comparison in words and tables, for a terminal."""
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any
 
 from rich.console import Console
@@ -112,8 +113,8 @@ def as_json(one: Compared) -> dict[str, Any]:
 
 
 def comparison_json(found: Comparison) -> dict[str, Any]:
-    """The statistics of a comparison as plain values; shares, not points."""
-    return {
+    """The statistics of a comparison as plain values; shares, not points. None where a figure is not defined: JSON knows no nan."""
+    values = {
         "outcome": found.outcome,
         "sentence": found.sentence,
         "metric": found.metric,
@@ -130,3 +131,4 @@ def comparison_json(found: Comparison) -> dict[str, Any]:
         "detectable": found.detectable,
         "more_clusters": found.more_clusters,
     }
+    return {name: None if isinstance(value, float) and not isfinite(value) else value for name, value in values.items()}

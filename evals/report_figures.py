@@ -18,7 +18,7 @@ class Line:
     name: str
     kind: str  # base, candidate, yardstick or annotators
     found: Agreement
-    intervals: dict[str, tuple[float, float]]
+    intervals: dict[str, tuple[float, float] | None]  # None: not defined
 
 
 def line(name: str, kind: str, run: Run) -> Line:

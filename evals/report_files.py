@@ -200,10 +200,10 @@ def _table(lines: list[Line]) -> Iterator[str]:
     yield "|---|--:|--:|--:|--:|--:|--:|"
     runs = [one for one in lines if one.kind in ("base", "candidate")]
     for one in [*runs[: MOST_CANDIDATES + 1], *(one for one in lines if one not in runs)]:
-        low, high = one.intervals["accuracy"]
+        ends = one.intervals["accuracy"]
         cells = (
             _number(one.found.accuracy),
-            f"{_number(low)} to {_number(high)}",
+            f"{_number(ends[0])} to {_number(ends[1])}" if ends else "–",
             *map(_number, (one.found.macro_f1, one.found.kappa, one.found.coverage)),
         )
         yield f"| {escaped(one.name)} | {one.found.items} | {' | '.join(cells)} |"

@@ -98,7 +98,6 @@ def chance(p: float) -> str:
     return "< 0.001" if p < 0.001 else figure(p, 3)
 
 
-
 def amount(value: float, metric: str, sign: str = "") -> str:
     """A share in points of 100, a kappa as it is."""
     return figure(value, 3, sign) if "kappa" in metric else f"{figure(100 * value, 1, sign)} points"

@@ -241,8 +241,12 @@ def _id(setup: Setup, variant: Variant, dataset: Dataset, library: Library, grad
     """Readable, and different as soon as anything that the verdicts depend on is."""
     basis = [setup.model_dump_json(), json.dumps(variant.prompts.texts), variant.thresholds.model_dump_json(), dataset.digest, library.digest, grader]
     digest = hashlib.sha256("\0".join(basis).encode()).hexdigest()[:6]
-    plain = "".join(char if char.isalnum() or char in "-._" else "-" for char in f"{variant.name}-{setup.model}-{Path(setup.cases).name}")
-    return f"{plain}-{digest}"
+    return f"{plain(f'{variant.name}-{setup.model}-{Path(setup.cases).name}')}-{digest}"
+
+
+def plain(name: str) -> str:
+    """A name as part of a file's name."""
+    return "".join(char if char.isalnum() or char in "-._" else "-" for char in name)
 
 
 # --- on file ----------------------------------------------------------------------------------------------------

@@ -12,8 +12,15 @@ from typing import Any
 
 import yaml
 
+from agent.grader import Assessment
 from agent.library import Library
-from evals.dataset import Dataset, load_dataset
+from agent.replies import ReplyStore
+from agent.schema import SectionResult, Verdict
+from agent.scoring import section_result
+from evals.dataset import Case, Dataset, load_dataset
+from evals.run import Run, Setup, score_run
+from evals.runner import Work, jobs_of
+from evals.variant import Variant, load_variant
 from tests.openai_server import Behaviour, Kept
 
 SECTIONS = ("0", "2")
@@ -98,6 +105,38 @@ def edit(path: Path, change: Callable[[Any], object]) -> None:
 def _write(path: Path, value: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(value, sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+
+# --- runs -------------------------------------------------------------------------------------------------------
+
+Wrong = Callable[[str, str, int], bool]  # case, criterion, trial
+
+
+def graded_run(dataset: Dataset, library: Library, wrong: Wrong = lambda *_: False, variant: str = "shipped", trials: int = 1) -> Run:
+    """A run whose verdicts are gold's, but for those that are wrong: credit that is not given, or given for nothing."""
+    work = Work()
+    for job in jobs_of(dataset, trials):
+        case = dataset.case(job.case)
+        missed = {name for name in case.by_criterion if wrong(case.id, name, job.trial)}
+        work.results[job] = graded(job.assessment, case, library, missed)
+    chosen, store = load_variant("shipped"), ReplyStore()
+    setup = Setup(cases="small", model="test-model", trials=trials)
+    run = score_run(setup, Variant(variant, chosen.prompts, chosen.thresholds), dataset, library, work, store, "test-model")
+    store.close()
+    return run
+
+
+def graded(assessment: Assessment, case: Case, library: Library, wrong: Collection[str] = ()) -> SectionResult:
+    """A section's result as gold has it, but for what is wrong."""
+    rubric, verdicts = library.rubrics[assessment.section], []
+    turn, words = assessment.answers[0]
+    for criterion in rubric.criteria:
+        right = case.by_criterion[criterion.id]
+        status = right.verdict if criterion.id not in wrong else "met" if right.verdict == "not_observed" else "not_observed"
+        evidence = {} if status == "not_observed" else {"quote": right.quote or words, "turn": right.turn or turn}
+        reason = f"Reason of {criterion.id}."
+        verdicts.append(Verdict.model_validate({"criterion": criterion.id, "status": status, "confidence": 0.8, "reason": reason, **evidence}))
+    return section_result(library.section(assessment.section), rubric, verdicts, assessment.transcript.level, "test-model")
 
 
 # --- a judge ----------------------------------------------------------------------------------------------------
