@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from evals.compare import Compared, Flip
+from evals.judges import EMBEDDED
 from evals.run import Run
 from evals.statistics import Comparison, GradedItem, NoiseFloor, noise_floor
 
@@ -34,6 +35,8 @@ def noise_line(floor: NoiseFloor) -> str:
 
 def noise_of(run: Run, metric: str) -> str:
     """The noise floor of a run that has trials, or how to get one."""
+    if run.model == EMBEDDED:
+        return "Noise floor: none; the embedded grader gives the same every time."
     if run.trials < 2:
         return "Noise floor: not known; run the base with --trials 3 (a model at temperature 0 still varies)."
     return noise_line(noise_floor(repeats(run), metric))

@@ -200,6 +200,11 @@ def test_bad_input_is_refused_before_the_first_call(evals: Evals, endpoint: Open
     assert not endpoint.requests and not saved()
 
 
+def spoilt_recording() -> None:
+    Path("recordings").mkdir()
+    Path("recordings/r.jsonl").write_text("{}\n")
+
+
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
@@ -207,7 +212,7 @@ def test_bad_input_is_refused_before_the_first_call(evals: Evals, endpoint: Open
         (lambda: edit(Path("cases/gold/team-chat-a.yaml"), lambda gold: gold["rubrics"].update({"2": 0})), "version 0 of its rubric"),
         (lambda: edit(Path("cases/gold/team-chat-a.yaml"), lambda gold: gold["verdicts"][0].update(quote="never said")), "does not hold the quote"),
         (lambda: edit(Path("cases/index.yaml"), lambda index: index["team-chat-a"].update(split="report")), "is in both splits"),
-        (lambda: (Path("recordings").mkdir(), Path("recordings/r.jsonl").write_text("{}\n")), "recordings/r.jsonl:1: not a recording"),
+        (spoilt_recording, "recordings/r.jsonl:1: not a recording"),
     ],
     ids=["no gold", "an older rubric", "a false quote", "both splits", "a broken recording"],
 )
@@ -386,7 +391,7 @@ def test_a_model_s_questions_are_recorded_and_asked_once(evals: Evals, warm: Non
     first = evals(*ask)
     assert first.code == 0 and first.json["positions"] == 12
     asked = len(endpoint.requests)
-    assert 0 < asked and evals(*ask, "--executor", "none").json == first.json and len(endpoint.requests) == asked
+    assert asked > 0 and evals(*ask, "--executor", "none").json == first.json and len(endpoint.requests) == asked
     assert evals(*ask, "--executor", "batch").code == 2
 
 
@@ -403,11 +408,14 @@ def test_the_real_process_exits_with_its_code_and_one_line(tmp_path: Path, libra
     command = [sys.executable, "-m", "evals", "run", "--cases", str(tmp_path / "cases"), "--model", "test-model", "--store", str(tmp_path / "r.db")]
     missing = subprocess.run([*command, "--executor", "none"], cwd=ROOT, capture_output=True, text=True)
     assert missing.returncode == 3 and "url-shortener-a section 0" in missing.stderr and "Traceback" not in missing.stderr
-    refused = subprocess.run([*command, "--variant", "mystery"], cwd=ROOT, capture_output=True, text=True)
-    assert refused.returncode == 2 and refused.stderr.startswith("Error: There is no variant 'mystery'") and refused.stdout == ""
 
 
-def test_a_killed_run_leaves_what_it_got(evals: Evals, endpoint: OpenAIServer) -> None:
+def test_an_error_is_one_line_and_no_traceback(evals: Evals) -> None:
+    done = evals(*ASK, "--variant", "mystery")
+    assert done.err.startswith("Error: There is no variant 'mystery'") and done.err.count("\n") == 1 and done.out == ""
+
+
+def test_a_run_takes_what_an_earlier_one_got(evals: Evals, endpoint: OpenAIServer) -> None:
     assert evals(*ASK, "--case", "team-chat-a").code == 0
     store = ReplyStore("data/evals/replies.db")
     assert len(store) == 2

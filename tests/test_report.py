@@ -24,12 +24,14 @@ from evals.dataset import Dataset, load_dataset
 from evals.report import Report, make_report
 from evals.report_diff import diff_lines, diff_words, prompt_diffs
 from evals.report_drill import find_quote, marked
-from evals.report_files import MOST_LINES, as_csv, as_json, as_junit, as_markdown, spreadsheet_safe, write_report
+from evals.report_figures import confusion_rows, gold_scores, order_rows, sliced
+from evals.report_files import MOST_LINES, as_csv, as_json, as_junit, as_markdown, defined, spreadsheet_safe, write_report
 from evals.report_html import as_html, chance, figure
-from evals.report_plots import interval_plot, nice_ticks
+from evals.report_plots import calibration_dots, interval_plot, nice_ticks, score_dots
 from evals.run import Run, Setup, save_run, score_run
 from evals.runner import Work, jobs_of
 from evals.statistics import Comparison, NoiseFloor
+from evals.summary import SLICES, calibrated
 from evals.variant import Thresholds, Variant, load_variant
 from tests.eval_cases import edit, write_cases
 
@@ -351,6 +353,15 @@ def test_junit_has_a_suite_a_run_and_fails_where_agreement_was_lost(report: Repo
     assert second.get("failures") == "2" and second.get("name") == report.runs[1].id
 
 
+def test_what_was_won_fails_nothing(dataset: Dataset, library: Library, folder: Path, base: Run) -> None:
+    root = ElementTree.fromstring(as_junit(make_report([graded(dataset, library, folder, LOST), base], library)))
+    assert root.findall(".//failure") == []
+
+
+def test_a_figure_that_is_not_defined_is_null() -> None:
+    assert defined({"a": [float("nan"), (float("inf"), 1.5)], "b": "nan", "c": None}) == {"a": [None, [None, 1.5]], "b": "nan", "c": None}
+
+
 def test_control_characters_do_not_break_the_xml(base: Run, library: Library) -> None:
     scores = tuple(score.model_copy(update={"score": None, "note": "\x00\x1b[31m<&>"}) for score in base.section_scores)
     root = ElementTree.fromstring(as_junit(make_report([base.model_copy(update={"section_scores": scores})], library)))
@@ -385,6 +396,47 @@ def test_the_command_writes_a_report(base: Run, candidate: Run, tmp_path: Path) 
     said = json.loads(result.stdout)
     assert Path(said["files"]["html"]).read_text().startswith("<!DOCTYPE html>")
     assert said["comparisons"][0]["sentence"] in Path(said["files"]["md"]).read_text().replace("&lt;", "<")
+
+
+# --- figures ------------------------------------------------------------------------------------------------------
+
+
+def test_confusion_tells_where_gold_s_labels_went(candidate: Run) -> None:
+    rows = {row.given: row for row in confusion_rows(candidate)}
+    met = sum(row.gold == ("met",) for row in candidate.rows)
+    assert list(rows) == ["not_observed", "partial", "met"]
+    assert (rows["not_observed"].counts[2], rows["met"].counts[2]) == (2, met - 2)
+    assert rows["not_observed"].shares[2] == pytest.approx(2 / met)
+
+
+def test_the_plots_have_gold_across_and_confidence_across(base: Run, candidate: Run) -> None:
+    lower = [(dot.x, dot.y) for dot in score_dots(candidate) if dot.x != dot.y]
+    assert len(lower) == 2 and all(graded < gold for gold, graded in lower)
+    (dot,) = calibration_dots(calibrated(base))
+    assert (dot.x, dot.y) == (0.75, 1.0)
+
+
+def test_gold_has_an_order_of_its_own(base: Run) -> None:
+    blind = base.model_copy(update={"case_scores": tuple(one.model_copy(update={"score": None}) for one in base.case_scores)})
+    assert [(row.scenario, row.right) for row in order_rows(gold_scores(blind))] == [
+        (name, True) for name in ("url-shortener", "team-chat", "ticket-sales")
+    ]
+    row = order_rows(blind.case_scores)[0]
+    assert row.right is None and set(row.scores.values()) == {None}
+
+
+def test_slices_come_in_the_order_of_sections_and_tiers(base: Run) -> None:
+    turned = base.model_copy(update={"rows": base.rows[::-1]})
+    assert [row.name for row in sliced([turned], SLICES["section"])] == ["0", "2"]
+    assert [row.name for row in sliced([turned], SLICES["tier"])] == ["mid", "senior", "staff"]
+
+
+def test_a_long_prompt_shows_what_is_near_a_change(base: Run) -> None:
+    before, now = ("\n".join([*map(str, range(20)), end]) for end in ("the old end", "something else"))
+    runs = [base.model_copy(update={"prompts": {"grade_section": text}}) for text in (before, now)]
+    (diff,) = prompt_diffs(*runs)
+    assert [line.kind for line in diff.lines] == ["skipped", "same", "same", "removed", "added"]
+    assert diff.lines[0].skipped == 18 and (diff.removed, diff.added) == (1, 1)
 
 
 # --- pieces -----------------------------------------------------------------------------------------------------
