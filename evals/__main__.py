@@ -28,7 +28,7 @@ from evals.report import make_report
 from evals.report_files import defined, summary_json, write_report
 from evals.run import RUNS, Run, Setup, load_run, save_run
 from evals.runner import Work
-from evals.statistics import compare_paired, holm, noise_floor
+from evals.statistics import IntervalKind, compare_paired, holm, noise_floor
 from evals.summary import run_summary, run_table
 from evals.variant import BASE, load_variant
 
@@ -195,13 +195,14 @@ def compare(
     margin: Annotated[float, typer.Option(help="How much worse would still be acceptable, as a share.")] = MARGIN,
     gate: Annotated[bool, typer.Option("--gate", help="Exit 1 unless every candidate is better, or no worse than the margin.")] = False,
     labels: Annotated[Path | None, typer.Option(help="A labels-only file (CSV with a YAML beside it) in place of runs.")] = None,
+    kind: Annotated[IntervalKind, typer.Option("--interval", help="With --labels: expanded, or the plain percentile interval.")] = "expanded",
     repeats: Annotated[str | None, typer.Option(help="With --labels: columns of repeats, with commas, for the noise floor.")] = None,
     runs: Runs = RUNS,
     as_json: Json = False,
 ) -> None:
     """Is a candidate better than the base? Paired, clustered by transcript."""
     if labels is not None:
-        passed = _compare_labels(labels, base, candidates, metric, margin, repeats, as_json)
+        passed = _compare_labels(labels, base, candidates, metric, margin, kind, repeats, as_json)
     else:
         first, others = load_run(base, runs), [load_run(name, runs) for name in candidates]
         found = compare_runs(first, others, metric, margin)
@@ -237,9 +238,11 @@ def report(
     console.print(f"Report: {files['html']} (beside it: {', '.join(path.name for path in files.values() if path != files['html'])})", markup=False)
 
 
-def _compare_labels(path: Path, base: str, candidates: list[str], metric: str, margin: float, repeats: str | None, as_json: bool) -> bool:
+def _compare_labels(
+    path: Path, base: str, candidates: list[str], metric: str, margin: float, kind: IntervalKind, repeats: str | None, as_json: bool
+) -> bool:
     table = read_labels(path)
-    found = [compare_paired(table.paired(base, candidate), metric, margin) for candidate in candidates]
+    found = [compare_paired(table.paired(base, candidate), metric, margin, kind=kind) for candidate in candidates]
     if len(found) > 1:
         found = [one.corrected(p) for one, p in zip(found, holm([one.p for one in found]), strict=True)]
     floor = noise_floor({name: table.graded(name) for name in repeats.split(",")}, metric) if repeats else None

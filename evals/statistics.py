@@ -18,6 +18,7 @@ from scipy.special import ndtr, stdtrit  # type: ignore[import-untyped]
 from agent.errors import ConfigurationError
 from evals.metrics import GIVEN, LABELS, METRICS, Array, gold_columns, row_of
 
+IntervalKind = Literal["expanded", "percentile"]
 Outcome = Literal["better", "worse", "no worse than the margin", "undecided"]
 
 DRAWS = 10_000
@@ -196,7 +197,13 @@ def joint_counts(rows: Iterable[PairedVerdict]) -> Array:
 
 
 def compare_paired(
-    rows: Iterable[PairedVerdict], metric: str = "accuracy", margin: float = 0.02, draws: int = DRAWS, seed: int = SEED, alpha: float = ALPHA
+    rows: Iterable[PairedVerdict],
+    metric: str = "accuracy",
+    margin: float = 0.02,
+    draws: int = DRAWS,
+    seed: int = SEED,
+    alpha: float = ALPHA,
+    kind: IntervalKind = "expanded",
 ) -> Comparison:
     """Whether the candidate is better than the base: difference, interval, p-value.
 
@@ -209,22 +216,30 @@ def compare_paired(
         draws: Bootstrap draws, and sign flips where there are too many to try all.
         seed: The same seed and rows give the same figures.
         alpha: One minus the confidence of the interval; also what p is held against.
+        kind: "percentile" for the plain interval that others publish; it is too short for few clusters.
 
     Raises:
         ConfigurationError: An unknown metric, no rows, an unknown label, an item that appears twice, an impossible margin, alpha or draws.
     """
-    return compare_counts(joint_counts(rows), metric, margin, draws, seed, alpha)
+    return compare_counts(joint_counts(rows), metric, margin, draws, seed, alpha, kind)
 
 
 def compare_counts(
-    joint: Array, metric: str = "accuracy", margin: float = 0.02, draws: int = DRAWS, seed: int = SEED, alpha: float = ALPHA
+    joint: Array,
+    metric: str = "accuracy",
+    margin: float = 0.02,
+    draws: int = DRAWS,
+    seed: int = SEED,
+    alpha: float = ALPHA,
+    kind: IntervalKind = "expanded",
 ) -> Comparison:
     """`compare_paired` for those who have the counts already."""
     if not (margin >= 0 and 0 < alpha < 1 and draws > 0):
         raise ConfigurationError(f"Margin {margin}, alpha {alpha}, draws {draws}: a margin is not negative, alpha between 0 and 1, draws 1 or more.")
     pairs = np.stack([joint.sum(axis=2), joint.sum(axis=1)], axis=1)  # [cluster, run, label, gold]
     base, candidate = _score(pairs.sum(axis=0), metric).tolist()
-    low, high = _expanded_percentile(_change(_resample(pairs, draws, seed), metric), len(pairs), alpha)
+    changes = _change(_resample(pairs, draws, seed), metric)
+    low, high = _expanded_percentile(changes, len(pairs), alpha) if kind == "expanded" else _percentile(changes, alpha)
     return Comparison(
         metric=metric,
         clusters=len(pairs),
@@ -311,6 +326,15 @@ def _expanded_percentile(values: Array, clusters: int, alpha: float) -> tuple[fl
         return nan, nan
     level = float(ndtr(sqrt(clusters / (clusters - 1)) * stdtrit(clusters - 1, alpha / 2)))
     low, high = _mid_quantiles(defined, (level, 1 - level))
+    return low, high
+
+
+def _percentile(values: Array, alpha: float) -> tuple[float, float]:
+    """The plain percentile interval (Efron 1979); nan when more than alpha of the draws are undefined."""
+    defined = values[np.isfinite(values)]
+    if defined.size < (1 - alpha) * values.size:
+        return nan, nan
+    low, high = np.quantile(defined, [alpha / 2, 1 - alpha / 2]).tolist()
     return low, high
 
 

@@ -114,14 +114,18 @@ async def test_a_leak_is_found_in_a_question_that_has_the_answer_in_it_and_not_i
 
 
 async def test_a_word_that_the_candidate_used_is_no_leak(parts: Parts, library: Library, conductor: Conductor, dataset: Dataset) -> None:
-    position, row = await follow_up(conductor, dataset.case("url-shortener-a"))
+    case = dataset.case("url-shortener-a")
+    position, row = await follow_up(conductor, case)
     assert row.criterion is not None
-    used = KeyTerms(library).of(library.criteria[row.criterion]) & content_words(
-        position.interview.started.scenario.brief + position.case.transcript.turns[1].text
-    )
-    question = f"You spoke of {' and '.join(sorted(used)) or 'this'}. Why?"
-    found = await saying(question, parts, library).next(position)
-    assert found is not None and found.leaks == ()
+    word = sorted(KeyTerms(library).of(library.criteria[row.criterion]) - content_words(position.interview.started.scenario.brief))[0]
+    answer = case.transcript.turns[1]
+    turns = (case.transcript.turns[0], answer.model_copy(update={"text": f"{answer.text} So much for {word}."}), *case.transcript.turns[2:])
+    said = replace(case, transcript=case.transcript.model_copy(update={"turns": turns}))
+    speaker = saying(f"And what of {word}?", parts, library)
+    before, after = [(await speaker.positions(one))[0] for one in (case, said)]
+    leaky, fine = await speaker.next(before), await speaker.next(after)
+    assert leaky is not None and fine is not None and leaky.criterion == fine.criterion == row.criterion
+    assert (leaky.leaks, fine.leaks) == ((word,), ())
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,12 @@ def test_the_known_figures_of_the_physics_verdicts_come_out(
     assert 100 * found.high == pytest.approx(high, abs=0.3)
 
 
+@pytest.mark.parametrize(("runs", "low", "high"), [(GPT35, 2.2, 12.0), (GPT4, -2.2, 4.9)])
+def test_the_plain_interval_is_the_published_one(physics: LabelTable, runs: tuple[str, str], low: float, high: float) -> None:
+    found = compare_paired(physics.paired(*runs), kind="percentile")
+    assert (100 * found.low, 100 * found.high) == pytest.approx((low, high), abs=0.05)
+
+
 @pytest.mark.parametrize("runs", [GPT35, GPT4, FORCED])
 def test_the_interval_is_that_of_all_possible_resamples(physics: LabelTable, runs: tuple[str, str]) -> None:
     """The bootstrap distribution of a sum is a convolution, so it is known without drawing; no seed is part of it.
