@@ -58,6 +58,7 @@ def evals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("AGENT_DATA", str((ROOT / DATA).resolve()))
     monkeypatch.setattr("evals.executors.concurrent.FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("evals.__main__.load_library", lambda corpus: library)  # a quarter of a second a command; one test below reads it
     monkeypatch.setattr(harness, "open_store", partial(open_store, recordings=tmp_path / "recordings"))
     monkeypatch.setattr("evals.__main__.look", partial(look, path=tmp_path / "looks.jsonl"))
     monkeypatch.setattr("evals.__main__.bless", partial(bless, folder=tmp_path / "baselines"))
