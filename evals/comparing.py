@@ -51,7 +51,7 @@ def show(found: Sequence[Compared], metric: str, console: Console, most: int = S
         hidden = set(one.base.figures_only)
         open_flips = [flip for flip in one.flips if flip.base.case not in hidden]
         console.print(_counts(one, len(one.flips) - len(open_flips)), markup=False)
-        if one.criteria and not hidden:
+        if one.criteria:
             console.print(_criteria(one))
         for flip in open_flips[:most]:
             console.print(_flip(flip))
@@ -99,7 +99,7 @@ def as_json(one: Compared) -> dict[str, Any]:
         "candidate": one.candidate.id,
         "passes_gate": one.passes,
         **comparison_json(one.comparison),
-        "criteria": [] if hidden else [vars(change) for change in one.criteria],
+        "criteria": [vars(change) for change in one.criteria],
         "flips": [
             {
                 "case": flip.base.case,

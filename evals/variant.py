@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from agent.errors import ConfigurationError
 from agent.grader import MET, PARTIAL
@@ -21,6 +22,12 @@ class Thresholds(Value):
 
     met: float = Field(default=MET, gt=0, lt=1)
     partial: float = Field(default=PARTIAL, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.met < self.partial:
+            raise ValueError("`met` is not below `partial`")
+        return self
 
 
 @dataclass(frozen=True)

@@ -382,6 +382,13 @@ def test_a_variant_is_the_shipped_prompts_with_its_own_in_their_place(tmp_path: 
     assert changed == ["move_hint"]
 
 
+def test_thresholds_that_would_make_half_credit_harder_than_full_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "upside-down").mkdir()
+    (tmp_path / "upside-down" / "embedded.yaml").write_text("met: 0.2\npartial: 0.4\n")
+    with pytest.raises(ConfigurationError, match=r"(?s)upside-down/embedded.yaml: .*not below"):
+        load_variant("upside-down", folder=tmp_path)
+
+
 @pytest.mark.parametrize("name", ["mystery", "", ".", "empty"])
 def test_an_unknown_or_empty_variant_is_refused_with_the_known_ones(tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").mkdir()
