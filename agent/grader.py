@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
@@ -30,17 +30,17 @@ class Assessment:
     transcript: Transcript
     section: str
 
-    @property
+    @cached_property
     def turns(self) -> tuple[Turn, ...]:
         """What was said in the section."""
         return tuple(turn for turn in self.transcript.turns if turn.section == self.section)
 
-    @property
+    @cached_property
     def answers(self) -> list[tuple[int, str]]:
         """The candidate's turns: (number, text)."""
         return [(turn.n, turn.text) for turn in self.turns if turn.speaker == "candidate"]
 
-    @property
+    @cached_property
     def questions(self) -> list[str]:
         """The interviewer's turns."""
         return [turn.text for turn in self.turns if turn.speaker == "interviewer"]
