@@ -95,7 +95,8 @@ def copied_share(text: str, sources: Sequence[str], run: int = 4) -> float:
     known = [_runs(source, run) for source in sources]
     hit = [False] * len(own)
     for i in range(len(own) - run + 1):
-        if any(tuple(own[i : i + run]) in runs for runs in known):
+        gram = tuple(own[i : i + run])
+        if any(gram in runs for runs in known):
             hit[i : i + run] = [True] * run
     return sum(hit) / len(own)
 

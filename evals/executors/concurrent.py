@@ -27,15 +27,19 @@ class ConcurrentExecutor:
         """An outcome a request, as they come."""
         waiting = iter(requests)
         running: set[asyncio.Task[Outcome]] = set()
+        done: asyncio.Queue[asyncio.Task[Outcome]] = asyncio.Queue()
         try:
             while True:
                 while len(running) < self.limit.now and (request := next(waiting, None)) is not None:
-                    running.add(asyncio.create_task(self._one(request, store)))
+                    task = asyncio.create_task(self._one(request, store))
+                    task.add_done_callback(done.put_nowait)
+                    running.add(task)
                 if not running:
                     return
-                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    yield task.result()
+                finished = await done.get()
+                running.remove(finished)
+                yield finished.result()
+                await asyncio.sleep(0)  # requests go out while the listener is busy with outcomes
         finally:
             for task in running:
                 task.cancel()
