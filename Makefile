@@ -9,11 +9,13 @@ INSTALLED := $(VENV)/.installed
 run: $(INSTALLED) data/index/.built
 	$(BIN)/python -m agent serve --open
 
+# Two processes at a time, a file each; the browser's tests alone, because they measure what a candidate waits for.
 test: $(INSTALLED) data/index/.built
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not browser" -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m browser
 
 check: $(INSTALLED) data/index/.built lint
-	$(BIN)/python -m pytest -m "not browser"
+	$(BIN)/python -m pytest -m "not browser" -n 2 --dist loadfile
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

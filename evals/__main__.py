@@ -73,7 +73,7 @@ def run(
     executor: Annotated[str, typer.Option(help="none, async, batch or ray.")] = "async",
     in_flight: Annotated[int, typer.Option(min=1, help="Most requests at once.")] = 32,
     shard: Annotated[str, typer.Option(help="I/N: get only this part of what is missing; unite the stores afterwards.")] = "1/1",
-    max_cost: Annotated[float | None, typer.Option(help="US dollars; a run that would cost more is refused.")] = None,
+    max_cost: Annotated[float | None, typer.Option(help="US dollars; a run that would cost more is refused, one that does is stopped.")] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Show what would be asked, and stop.")] = False,
     record: Annotated[Path | None, typer.Option(help="Write the recordings of this run to a JSON Lines file, to be committed.")] = None,
     store: Store = harness.STORE,
@@ -101,7 +101,7 @@ def run(
         if ahead.calls:
             factory = harness.model_factory(setup, chosen, settings)
             with harness.executing(executor, factory, in_flight, store) as made, _bar(as_json, ahead.gradings) as progress:
-                await evaluation.fill(made, progress, part)
+                await evaluation.fill(made, progress, part, max_cost)
         if record is not None:
             _say(as_json, f"{replies.write(record, evaluation.runner.work.asked)} recordings in {record}")
         if evaluation.runner.work.missing:

@@ -29,7 +29,7 @@ from evals.executors.concurrent import IN_FLIGHT, ConcurrentExecutor
 from evals.executors.offline import OfflineExecutor
 from evals.executors.ray import RayExecutor
 from evals.judges import EMBEDDED, Bench, EmbeddedModel, embedded_name
-from evals.prices import price_of
+from evals.prices import Spending, price_of
 from evals.run import Run, Setup, score_run
 from evals.runner import Progress, Runner, Work, jobs_of
 from evals.variant import Thresholds, Variant
@@ -90,9 +90,17 @@ class Evaluation:
     store: ReplyStore
     runner: Runner
 
-    async def fill(self, executor: Executor, progress: Progress = lambda work: None, shard: tuple[int, int] = (1, 1)) -> Work:
-        """Get what is missing."""
-        return await self.runner.fill(executor, self.store, progress, shard)
+    async def fill(
+        self, executor: Executor, progress: Progress = lambda work: None, shard: tuple[int, int] = (1, 1), most: float | None = None
+    ) -> Work:
+        """Get what is missing; stop when the calls have cost `most` US dollars."""
+        spending = Spending(price_of(self.setup.model), most)
+
+        def enough(digest: str) -> bool:
+            kept = self.store.find(digest)
+            return kept is not None and spending.enough(kept.usage)
+
+        return await self.runner.fill(executor, self.store, progress, shard, enough)
 
     @property
     def grader(self) -> str:

@@ -23,6 +23,21 @@ class Price:
         return (usage.tokens_in * self.per_million_in + usage.tokens_out * self.per_million_out) / 1e6
 
 
+class Spending:
+    """Counts what calls cost, and knows when it is enough."""
+
+    def __init__(self, price: Price | None, most: float | None) -> None:
+        self._price, self._most = price, most
+        self.spent = 0.0
+
+    def enough(self, usage: Usage) -> bool:
+        """Count a call; whether the most that may be spent is reached. Without a limit or a price it never is."""
+        if self._price is None or self._most is None:
+            return False
+        self.spent += self._price.cost(usage)
+        return self.spent >= self._most
+
+
 def price_of(model: str, path: Path = SHIPPED) -> Price | None:
     """The price of a model: of the longest name in the file that its own begins with; None for an unknown one."""
     try:

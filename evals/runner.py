@@ -6,6 +6,7 @@ plan costs no call, knows of follow-up calls (a criterion that is asked again) a
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from agent.errors import InterviewError
@@ -69,17 +70,27 @@ class Runner:
             await self._try(job)
         return self.work
 
-    async def fill(self, executor: Executor, store: ReplyStore, progress: Progress = lambda work: None, shard: tuple[int, int] = (1, 1)) -> Work:
-        """Get what is missing, and grade on, until nothing is missing or nobody answers."""
+    async def fill(
+        self,
+        executor: Executor,
+        store: ReplyStore,
+        progress: Progress = lambda work: None,
+        shard: tuple[int, int] = (1, 1),
+        enough: Callable[[str], bool] = lambda digest: False,
+    ) -> Work:
+        """Get what is missing, and grade on, until nothing is missing, nobody answers, or `enough` says of a reply that it was the last."""
         for _ in range(ROUNDS):
             requests = [request for digest, request in self.work.missing.items() if any(in_shard(job, *shard) for job in self.work.waiting[digest])]
             if not requests:
                 break
             heard = False
-            async for outcome in executor.fill(requests, store):
-                heard = True
-                await self._take(outcome)
-                progress(self.work)
+            async with aclosing(executor.fill(requests, store)) as outcomes:
+                async for outcome in outcomes:
+                    heard = True
+                    await self._take(outcome)
+                    progress(self.work)
+                    if enough(outcome.digest):
+                        return self.work
             if not heard:
                 break
         return self.work

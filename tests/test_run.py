@@ -1,6 +1,7 @@
 """A run on file: every verdict beside gold, the scores that follow from them, what it cost, and the figures that people read."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -10,10 +11,15 @@ from rich.console import Console
 
 from agent.errors import ConfigurationError, ModelUnavailable
 from agent.library import Library
-from agent.replies import Kept, Rejected, ReplyStore, Usage
+from agent.llm import Filled, ScriptedChatModel
+from agent.recorded import Reply
+from agent.replies import Kept, Message, Rejected, ReplyStore, Usage
 from agent.schema import Move, SectionResult, Verdict
 from agent.scoring import section_score, without_verdicts
+from evals import harness
 from evals.dataset import Case, Dataset
+from evals.executors.concurrent import ConcurrentExecutor
+from evals.loopback import verdicts
 from evals.prices import Price, price_of
 from evals.run import Run, Setup, gold_result, load_run, save_run, score_run
 from evals.runner import Work, jobs_of
@@ -295,3 +301,20 @@ def test_a_result_without_verdicts_does_not_stop_the_figures(dataset: Dataset, l
     json.dumps(run_summary(run), allow_nan=False)
     run_table(run)
     store.close()
+
+
+class DearModel(ScriptedChatModel):
+    """Answers everything, at a dollar a call: 100,000 tokens out at ten dollars a million."""
+
+    async def fill(self, messages: Sequence[Message], form: type[Reply]) -> Filled[Reply]:
+        return replace(await super().fill(messages, form), usage=Usage(0, 100_000))
+
+
+@pytest.mark.parametrize(("most", "graded_jobs"), [(2.0, 2), (None, 6)])
+async def test_a_run_stops_when_its_calls_have_cost_what_may_be_spent(library: Library, tmp_path: Path, most: float | None, graded_jobs: int) -> None:
+    dataset = small_dataset(tmp_path, library)
+    model = DearModel([lambda messages: json.dumps(verdicts([vars(message) for message in messages]))], name="gpt-4o", repeat=True)
+    setup = Setup(cases=str(tmp_path), model="gpt-4o")
+    evaluation = await harness.prepare(setup, harness.Inputs(load_variant(BASE), dataset, library), ReplyStore())
+    await evaluation.fill(ConcurrentExecutor(model, in_flight=1), most=most)
+    assert len(evaluation.runner.work.results) == graded_jobs

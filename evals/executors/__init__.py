@@ -1,6 +1,6 @@
 """How missing replies are got: one small protocol, and an executor a file."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,6 +24,6 @@ class Executor(Protocol):
 
     name: str
 
-    def fill(self, requests: Sequence[Request], store: ReplyStore) -> AsyncIterator[Outcome]:
+    def fill(self, requests: Sequence[Request], store: ReplyStore) -> AsyncGenerator[Outcome]:
         """An outcome a request, as they come. What was killed half way is asked again by the next run, and nothing else is."""
         ...

@@ -1,6 +1,6 @@
 """`none`: asks nobody. Every request stays missing; the run ends and names the recordings that are needed."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from agent.replies import ReplyStore, Request
 from evals.executors import Outcome
@@ -11,7 +11,7 @@ class OfflineExecutor:
 
     name = "none"
 
-    async def fill(self, requests: Sequence[Request], store: ReplyStore) -> AsyncIterator[Outcome]:
+    async def fill(self, requests: Sequence[Request], store: ReplyStore) -> AsyncGenerator[Outcome]:
         """Nothing."""
         for _ in ():
             yield Outcome("")
