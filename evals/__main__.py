@@ -81,6 +81,7 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Grade every case with one variant: plan, fill what is missing, score."""
+    harness.calm_collector()
     settings, part = load_settings(), _shard(shard)
     library = load_library(settings.corpus)
     chosen = load_variant(variant, _replacements(replaced or []))

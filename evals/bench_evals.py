@@ -45,6 +45,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--latency", type=float, default=0.1)
     parser.add_argument("--cases", default="all")
     chosen = parser.parse_args(arguments)
+    harness.calm_collector()  # as `python -m evals run` does; the bare script gains by it as well
     library = load_library()
     dataset = load_dataset(library, chosen.cases)
     for gradings in chosen.gradings:

@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,6 +48,13 @@ def open_store(path: Path = STORE, recordings: Path = RECORDINGS) -> ReplyStore:
     for file in sorted(recordings.glob("*.jsonl")):
         store.read(file)
     return store
+
+
+def calm_collector() -> None:
+    """Let Python look for reference cycles less often. A run keeps tens of thousands of verdicts, which have none; looking through all of
+    them again and again takes a tenth of its time."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 @dataclass(frozen=True)
