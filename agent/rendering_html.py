@@ -3,6 +3,7 @@
 Whatever was typed or written by a model is escaped by the template engine and stripped of invisible characters, here and only here.
 """
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -46,11 +47,16 @@ def _render(name: str, **values: object) -> str:
 
 @cache
 def _environment() -> Environment:
+    return escaping(HERE / "templates", _visible)
+
+
+def escaping(templates: Path, visible: Callable[[object], object]) -> Environment:
+    """A template engine that escapes every value, after `visible` has made it harmless to read, and refuses a name that it was not given."""
     return Environment(
-        loader=FileSystemLoader(HERE / "templates"),
+        loader=FileSystemLoader(templates),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=_visible,
+        finalize=visible,
         trim_blocks=True,
         lstrip_blocks=True,
     )

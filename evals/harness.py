@@ -102,7 +102,10 @@ class Evaluation:
         self, executor: Executor, progress: Progress = lambda work: None, shard: tuple[int, int] = (1, 1), most: float | None = None
     ) -> Work:
         """Get what is missing; stop when the calls have cost `most` US dollars."""
-        spending = Spending(price_of(self.setup.model), most)
+        price = price_of(self.setup.model)
+        if most is None or price is None:
+            return await self.runner.fill(executor, self.store, progress, shard)
+        spending = Spending(price, most)
 
         def enough(digest: str) -> bool:
             kept = self.store.find(digest)

@@ -26,14 +26,12 @@ class Price:
 class Spending:
     """Counts what calls cost, and knows when it is enough."""
 
-    def __init__(self, price: Price | None, most: float | None) -> None:
+    def __init__(self, price: Price, most: float) -> None:
         self._price, self._most = price, most
         self.spent = 0.0
 
     def enough(self, usage: Usage) -> bool:
-        """Count a call; whether the most that may be spent is reached. Without a limit or a price it never is."""
-        if self._price is None or self._most is None:
-            return False
+        """Count a call; whether the most that may be spent is reached."""
         self.spent += self._price.cost(usage)
         return self.spent >= self._most
 

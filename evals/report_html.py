@@ -9,11 +9,12 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from agent import wording
 from agent.rendering import report_css
+from agent.rendering_html import escaping
 from agent.text import clean
 from evals import report_diff, report_figures, report_plots, summary
 from evals.compare import Compared
@@ -64,14 +65,7 @@ def _compared(name: str, one: Compared, metric: str) -> dict[str, Any]:
 
 @cache
 def _environment() -> Environment:
-    made = Environment(
-        loader=FileSystemLoader(HERE / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_visible,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    made = escaping(HERE / "templates", _visible)
     made.globals.update(words=wording, figures=report_figures, plots=report_plots, summary=summary, badges=BADGES, labels=LABELS)
     made.filters.update(figure=figure, amount=amount, chance=chance)
     return made
