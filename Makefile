@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: run test check lint bench bench-evals calibrate clean
+.PHONY: run test check lint bench bench-evals train calibrate clean
 
 run: $(INSTALLED) data/index/.built
 	$(BIN)/python -m agent serve --open
@@ -28,6 +28,9 @@ bench: $(INSTALLED) data/index/.built
 
 bench-evals: $(INSTALLED)
 	$(BIN)/python -m evals.bench_evals
+
+train: $(INSTALLED)
+	$(BIN)/python -m evals.train
 
 calibrate: $(INSTALLED) data/index/.built
 	$(BIN)/python -m agent.calibrate

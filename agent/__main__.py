@@ -14,7 +14,7 @@ from agent.errors import ConfigurationError, InterviewError
 
 if TYPE_CHECKING:
     from agent.assembly import Parts
-    from agent.schema import Level, Scenario, Scorecard, Transcript
+    from agent.schema import Level, Scenario, Scorecard, SectionResult, Transcript
     from agent.session import Desk
     from agent.settings import Settings
 
@@ -76,15 +76,26 @@ def play(
 
 @app.command()
 def grade(
-    files: Annotated[list[Path], typer.Argument(help="Transcripts: our JSON, or a real interview as text or Markdown.")],
+    files: Annotated[list[Path] | None, typer.Argument(help="Transcripts: our JSON, or a real interview as text or Markdown.")] = None,
+    again: Annotated[str | None, typer.Option(metavar="INTERVIEW", help="Instead of files: a kept interview whose grader failed.")] = None,
     scenario: Annotated[str | None, typer.Option(help="The problem, if the file does not say.")] = None,
     level: LevelName = None,
     model: Model = None,
     corpus: Corpus = None,
     as_json: Json = False,
 ) -> None:
-    """Grade transcripts: one scorecard a file. A file that cannot be read is an error; the others are still graded."""
+    """Grade transcripts: one scorecard a file. A file that cannot be read is an error; the others are still graded.
+
+    With --again, the sections of a kept interview whose grader failed are graded again.
+    """
     chosen = _level(level)
+    if again is not None:
+        if files or scenario or level:
+            raise InterviewError("--again takes a kept interview as it is: leave out files, --scenario and --level.")
+        asyncio.run(_graded_again(_desk(_settings(corpus, model)), again, as_json))
+        return
+    if not files:
+        raise InterviewError("Give transcripts to grade, or --again with the id of a kept interview (see `list`).")
     parts = _parts(_settings(corpus, model))
     if asyncio.run(_graded(parts, files, scenario, chosen, as_json)):
         raise typer.Exit(1)
@@ -119,6 +130,34 @@ async def _graded(parts: "Parts", files: list[Path], scenario: str | None, level
     return failed
 
 
+async def _graded_again(desk: "Desk", interview: str, as_json: bool) -> None:
+    """Grade what has no score yet, tell on stderr in one line what that was, and print the scorecard."""
+    from agent.rendering import report_markdown
+    from agent.updates import Graded
+
+    session = await desk.open(interview)
+    if not session.interview.finished:
+        raise InterviewError(f"Interview {interview} is not over. Go on with it, or end it, on the page.")
+    failed = [name for name, result in session.interview.results.items() if result.status == "unscored"]
+    graded = [update.result async for update in session.grade(again=failed) if isinstance(update, Graded)]
+    typer.echo(_told_again(graded), err=True)
+    card = session.scorecard()
+    assert card is not None  # the interview is over, and what failed again has a result too
+    if as_json:
+        _print_json({"interview": interview, **card.model_dump(mode="json")})
+    else:
+        typer.echo(report_markdown(card, session.transcript(), desk.context.library, session.interview.disagreements))
+
+
+def _told_again(graded: "list[SectionResult]") -> str:
+    """What was graded again, in a line."""
+    done = sorted((row for row in graded if row.status == "graded"), key=lambda row: int(row.id))
+    failed = sorted((row for row in graded if row.status != "graded"), key=lambda row: int(row.id))
+    parts = [f"Graded again: {', '.join(row.id for row in done)}."] if done else []
+    parts += [f"Failed again: {', '.join(row.id for row in failed)} ({failed[0].note})"] if failed else []
+    return " ".join(parts) or "No section's grader failed, so nothing was graded again."
+
+
 @app.command()
 def retrieve(
     text: Annotated[str | None, typer.Argument(help="A statement.")] = None,
@@ -149,25 +188,29 @@ def retrieve(
 @app.command()
 def export(
     interview: Annotated[str, typer.Argument(help="The interview's id (see `list`).")],
-    form: Annotated[str, typer.Option("--format", help="json (the transcript), md or html (the report).")] = "json",
+    form: Annotated[str, typer.Option("--format", help="json (the transcript), md or html (the report), gold (the disagreements).")] = "json",
     as_json: Json = False,
 ) -> None:
     """Print a kept interview."""
+    from agent.candidate_gold import candidate_gold
     from agent.rendering import report_html, report_markdown, transcript_markdown
 
-    if form not in ("json", "md", "html"):
-        raise InterviewError(f"--format is json, md or html, not {form!r}.")
+    if form not in ("json", "md", "html", "gold"):
+        raise InterviewError(f"--format is json, md, html or gold, not {form!r}.")
     desk = _desk(_settings(None))
     session = asyncio.run(desk.open(interview))
-    transcript, card, library = session.transcript(), session.scorecard(), desk.context.library
-    if form == "json" or as_json:
+    transcript, card, library, disagreed = session.transcript(), session.scorecard(), desk.context.library, session.interview.disagreements
+    if form == "gold" and not as_json:
+        typer.echo(candidate_gold(session), nl=False)
+    elif form == "json" or as_json:
         typer.echo(transcript.model_dump_json(indent=None if as_json else 2))
     elif card is None:
         if form == "html":
             raise InterviewError("This interview is not over, so there is no report yet; --format md prints what was said.")
         typer.echo(transcript_markdown(transcript, library))
     else:
-        typer.echo(report_html(card, transcript, library) if form == "html" else report_markdown(card, transcript, library))
+        write = report_html if form == "html" else report_markdown
+        typer.echo(write(card, transcript, library, disagreed))
 
 
 @app.command("list")

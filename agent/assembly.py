@@ -3,9 +3,12 @@
 import os
 from dataclasses import dataclass
 
+from agent.classifier import Classifier
 from agent.clock import Clock, SystemClock
 from agent.encoder import Encoder
 from agent.errors import ConfigurationError
+from agent.estimator import Estimator
+from agent.evidence import Rules
 from agent.grader import EmbeddedGrader, Grader, ModelGrader
 from agent.interviewer import EmbeddedInterviewer, Interviewer
 from agent.library import Library, load_library
@@ -30,6 +33,7 @@ class Parts:
     encoder: Encoder
     retriever: Retriever
     matcher: Matcher
+    estimator: Estimator
     prompts: Prompts
     interviewer: Interviewer
     grader: Grader
@@ -37,7 +41,7 @@ class Parts:
 
     def context(self, clock: Clock) -> InterviewContext:
         """The parts that the graphs' nodes use."""
-        observer = Observer(self.matcher, FactFinder(self.encoder))
+        observer = Observer(self.matcher, self.estimator, FactFinder(self.encoder))
         return InterviewContext(self.library, clock, observer, self.interviewer, self.grader)
 
     def desk(self, store: EventStore, clock: Clock | None = None, grace: float | None = GRACE) -> Desk:
@@ -48,6 +52,7 @@ class Parts:
         """Load the encoder, open or build the index and encode the rubrics: seconds at the first start."""
         self.retriever.warm()
         self.matcher.warm()
+        self.estimator.warm()
 
 
 def assemble(settings: Settings, interviewer: ChatModel | None = None, grader: ChatModel | None = None) -> Parts:
@@ -57,7 +62,7 @@ def assemble(settings: Settings, interviewer: ChatModel | None = None, grader: C
     library = load_library(settings.corpus)
     encoder, prompts = Encoder(settings.encoder), Prompts()
     retriever = Retriever(library, encoder, settings.data)
-    matcher = Matcher(library, encoder)
+    matcher, estimator = readers(library, encoder)
     speaks = interviewer or endpoint(settings, settings.interviewer)
     judges = grader or endpoint(settings, settings.grader)
     embedded = EmbeddedInterviewer(library, matcher, retriever)
@@ -67,11 +72,19 @@ def assemble(settings: Settings, interviewer: ChatModel | None = None, grader: C
         encoder,
         retriever,
         matcher,
+        estimator,
         prompts,
         ModelInterviewer(speaks, embedded, prompts, library, retriever) if speaks else embedded,
-        ModelGrader(library, judges, prompts) if judges else EmbeddedGrader(library, matcher),
+        ModelGrader(library, judges, prompts, estimator, settings.elsewhere_words) if judges else EmbeddedGrader(library, estimator),
         speaks,
     )
+
+
+def readers(library: Library, encoder: Encoder) -> tuple[Matcher, Estimator]:
+    """What reads a candidate's words without a model: the matcher, and the estimator on top of it."""
+    rules = Rules(library)
+    matcher = Matcher(library, encoder, rules)
+    return matcher, Estimator(library, Classifier(), matcher, rules)
 
 
 def silence_tracing() -> None:

@@ -18,6 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from agent.encoder import Encoder
+from agent.evidence import Rules
 from agent.library import Library, load_library
 from agent.matcher import FEATURES, WEIGHTS, Bank, Matcher
 from agent.text import content_words
@@ -27,7 +28,7 @@ SEED = 7
 
 def dataset(library: Library, encoder: Encoder) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Features (rows, features), labels (1 = meets it) and the criterion each row belongs to."""
-    matcher = Matcher(library, encoder)
+    matcher = Matcher(library, encoder, Rules(library))
     rows: list[np.ndarray] = []
     labels: list[int] = []
     groups: list[int] = []

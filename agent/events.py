@@ -6,6 +6,8 @@ from pydantic import Field, TypeAdapter
 
 from agent.schema import Level, Move, Scenario, SectionResult, Value
 
+LONGEST_WHY = 2_000  # characters
+Label = Literal["met", "partial", "not_observed"]
 Intent = Literal["answer", "clarify", "done", "hint", "repeat", "pause", "end", "stuck"]
 
 
@@ -89,6 +91,16 @@ class SectionGraded(Event):
     result: SectionResult
 
 
+class Disagreed(Event):
+    """The candidate thinks that another verdict is right. It is kept beside the grader's and changes no score; a later one replaces it."""
+
+    kind: Literal["disagreed"] = "disagreed"
+    section: str
+    criterion: str
+    verdict: Label | None  # None: taken back
+    why: str = Field(default="", max_length=LONGEST_WHY)
+
+
 class Paused(Event):
     """The clock stopped at the candidate's wish."""
 
@@ -109,7 +121,7 @@ class Finished(Event):
 
 
 AnyEvent = Annotated[
-    Started | SectionOpened | Asked | Answered | Observed | Commanded | SectionGraded | Paused | Resumed | Finished,
+    Started | SectionOpened | Asked | Answered | Observed | Commanded | SectionGraded | Disagreed | Paused | Resumed | Finished,
     Field(discriminator="kind"),
 ]
 EVENT: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)

@@ -3,47 +3,22 @@
 import asyncio
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Literal, Protocol
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from agent.errors import MalformedReply, ModelUnavailable
+from agent.estimator import Estimate, Estimator
+from agent.evidence import FEWEST_QUOTE_WORDS
 from agent.library import Library
 from agent.llm import ChatModel, Message
-from agent.matcher import Match, Matcher, is_question
 from agent.prompts import Prompts, fenced, unmarked
-from agent.schema import Criterion, SectionResult, Transcript, Turn, Verdict
-from agent.scoring import section_result, without_verdicts
-from agent.text import copied_share, normalised, words
-
-MET, PARTIAL = 0.5, 0.35  # probabilities from which on the embedded grader gives full and half credit
-FEWEST_QUOTE_WORDS = 4
-COPIED = 0.6  # a quote of which more than this share is the interviewer's or the rubric's wording is no evidence
-
-
-@dataclass(frozen=True)
-class Assessment:
-    """What is graded: one section of a transcript."""
-
-    transcript: Transcript
-    section: str
-
-    @cached_property
-    def turns(self) -> tuple[Turn, ...]:
-        """What was said in the section."""
-        return tuple(turn for turn in self.transcript.turns if turn.section == self.section)
-
-    @cached_property
-    def answers(self) -> list[tuple[int, str]]:
-        """The candidate's turns: (number, text)."""
-        return [(turn.n, turn.text) for turn in self.turns if turn.speaker == "candidate"]
-
-    @cached_property
-    def questions(self) -> list[str]:
-        """The interviewer's turns."""
-        return [turn.text for turn in self.turns if turn.speaker == "interviewer"]
+from agent.schema import Chances, Criterion, SectionResult, Transcript, Verdict
+from agent.scope import ELSEWHERE, Assessment, Scope, scope_of
+from agent.scoring import without_verdicts
+from agent.text import normalised, sentences, words
 
 
 class Grader(Protocol):
@@ -57,43 +32,58 @@ class Grader(Protocol):
 
 
 class EmbeddedGrader:
-    """The local grader: no model, no network, the same result every time."""
+    """The local grader: no model, no network, the same result every time. It estimates, and says `unclear` where it is not sure.
+
+    `sure`: the chance that the likeliest verdict must have (None: as trained). `lenience`: log-odds added to met and partial.
+    """
 
     name = "embedded"
 
-    def __init__(self, library: Library, matcher: Matcher, met: float = MET, partial: float = PARTIAL) -> None:
-        self._library, self._matcher, self._met, self._partial = library, matcher, met, partial
+    def __init__(self, library: Library, estimator: Estimator, sure: float | None = None, lenience: float = 0.0) -> None:
+        self._library, self._estimator, self._sure, self._lenience = library, estimator, sure, lenience
 
     async def grade(self, assessment: Assessment) -> SectionResult:
-        """Grade in a thread, because encoding takes the processor for some milliseconds."""
+        """Grade in a thread, because reading takes the processor for some milliseconds."""
         return await asyncio.to_thread(self.grade_now, assessment)
 
     def grade_now(self, assessment: Assessment) -> SectionResult:
         """The verdicts of every criterion of the section."""
         rubric = self._library.rubrics[assessment.section]
-        matches = self._matcher.match(assessment.section, assessment.answers, assessment.questions)
-        verdicts = [self._judged(matches[c.id], c, assessment.transcript.hints_given(c.id)) for c in rubric.criteria]
-        return section_result(self._library.section(assessment.section), rubric, verdicts, assessment.transcript.level, self.name)
+        found = self._estimator.estimate(assessment.section, assessment.said, assessment.asked)
+        verdicts = [self._judged(found[c.id], c, assessment.transcript) for c in rubric.criteria]
+        return assessment.result(self._library, verdicts, self.name)
 
-    def _judged(self, match: Match, criterion: Criterion, hints: int) -> Verdict:
-        chance = match.probability
-        status: Literal["met", "partial", "not_observed"] = "met" if chance >= self._met else "partial" if chance >= self._partial else "not_observed"
-        if status == "met" and match.piece is not None and is_question(match.piece.text):
-            status = "partial"  # asking well is half of it; using the answer is the other half
-        if match.piece is None or status == "not_observed":
-            near = match.piece is not None and match.near_miss and chance > 0.1
-            why = "The nearest words resemble an answer that does not count." if near else "Nothing that was said comes near what counts."
-            return Verdict(criterion=criterion.id, status="not_observed", confidence=round(1 - chance, 3), reason=why)
-        why = {"met": "The quoted words say what counts.", "partial": f"The quoted words come near. Half counts for: {criterion.partial}"}[status]
-        return Verdict(
-            criterion=criterion.id,
-            status=status,
-            quote=match.piece.text,
-            turn=match.piece.turn,
-            confidence=round(chance if status == "met" else max(0.0, 1 - 2 * abs(chance - (self._met + self._partial) / 2)), 3),
-            reason=why,
-            hints=min(hints, 3),
-        )
+    def _judged(self, found: Estimate, criterion: Criterion, transcript: Transcript) -> Verdict:
+        chances = shifted(found.chances, self._lenience)
+        by_label: dict[Literal["met", "partial", "not_observed"], float] = {
+            "met": chances.met,
+            "partial": chances.partial,
+            "not_observed": 1 - chances.met - chances.partial,
+        }
+        status = max(by_label, key=lambda label: by_label[label])
+        confidence = round(min(1.0, by_label[status]), 3)
+        if found.piece is None:
+            reason = "Nothing that was said can speak for it."
+            return Verdict(criterion=criterion.id, status="not_observed", chances=chances, confidence=confidence, reason=reason)
+        evidence = {"quote": found.piece.text, "turn": found.piece.turn, "hints": transcript.hints_given(criterion.id, found.piece.turn)}
+        given = {"criterion": criterion.id, "chances": chances, "confidence": confidence}
+        if confidence < (self._estimator.sure if self._sure is None else self._sure):
+            leaning = {"met": "met", "partial": "half met", "not_observed": "not met"}[status]
+            reason = f"Not sure enough to say; {leaning} is the likeliest. The quoted words come nearest."
+            return Verdict.model_validate({**given, **evidence, "status": "unclear", "reason": reason})
+        if status == "not_observed":
+            return Verdict.model_validate({**given, "status": status, "reason": "Nothing that was said comes near enough to what counts."})
+        reason = "The quoted words say what counts." if status == "met" else f"The quoted words come near. Half counts for: {criterion.partial}"
+        return Verdict.model_validate({**given, **evidence, "status": status, "reason": reason})
+
+
+def shifted(chances: Chances, lenience: float) -> Chances:
+    """Chances with some log-odds added to met and to partial."""
+    if not lenience:
+        return chances
+    weights = np.array([chances.met, chances.partial, max(0.0, 1 - chances.met - chances.partial)]) * np.exp([lenience, lenience, 0.0])
+    met, partial, _ = weights / weights.sum()
+    return Chances(met=round(float(met), 4), partial=round(float(partial), 4))
 
 
 # --- the model's grader -----------------------------------------------------------------------------------------
@@ -119,86 +109,110 @@ class GivenVerdicts(BaseModel):
 
 
 class ModelGrader:
-    """Lets a language model judge, and code check: quotes must be the candidate's own words, points are computed here."""
+    """Lets a language model judge, and code check: quotes must be the candidate's own words and can be evidence; points are computed here.
 
-    def __init__(self, library: Library, model: ChatModel, prompts: Prompts) -> None:
-        self._library, self._model, self._prompts = library, model, prompts
+    `elsewhere`: how many of the candidate's words from other sections it reads beside the section's own turns.
+    """
+
+    def __init__(self, library: Library, model: ChatModel, prompts: Prompts, estimator: Estimator, elsewhere: int = ELSEWHERE) -> None:
+        self._library, self._model, self._prompts, self._estimator, self._elsewhere = library, model, prompts, estimator, elsewhere
         self.name = model.name
 
     async def grade(self, assessment: Assessment) -> SectionResult:
-        """One call for the section, and one more for criteria whose quotes were not the candidate's."""
+        """One call for the section, and one more for criteria whose quotes were not evidence."""
         section, rubric = self._library.section(assessment.section), self._library.rubrics[assessment.section]
-        if not any(words(text) for _, text in assessment.answers):
+        scope = scope_of(assessment, rubric, self._elsewhere)
+        if not any(words(text) for _, text in scope.texts):
             verdicts = [_silent(criterion) for criterion in rubric.criteria]
-            return section_result(section, rubric, verdicts, assessment.transcript.level, self.name)
+            return assessment.result(self._library, verdicts, self.name)
         try:
-            first = await self._ask(assessment, rubric.criteria)
-            judged = {c.id: self._checked(c, first.get(c.id), assessment) for c in rubric.criteria}
+            first = await self._ask(scope, rubric.criteria)
+            judged = await asyncio.to_thread(self._all_checked, rubric.criteria, first, scope)
             failed = [c for c in rubric.criteria if judged[c.id].status == "unscored"]
             if failed:
-                judged.update(await self._again(assessment, failed))
+                judged.update(await self._again(scope, failed, judged))
         except (ModelUnavailable, MalformedReply) as error:
             return without_verdicts(section, "unscored", note=str(error))
-        return section_result(section, rubric, [judged[c.id] for c in rubric.criteria], assessment.transcript.level, self.name)
+        return assessment.result(self._library, [judged[c.id] for c in rubric.criteria], self.name)
 
-    async def _again(self, assessment: Assessment, failed: Sequence[Criterion]) -> dict[str, Verdict]:
+    async def _again(self, scope: Scope, failed: Sequence[Criterion], judged: dict[str, Verdict]) -> dict[str, Verdict]:
         """A second try for criteria that failed the check; what fails again, or cannot be asked, stays unscored."""
+        why = " ".join(dict.fromkeys(judged[c.id].reason for c in failed))
+        remark = f"Your last quotes could not be used: {why} Copy the candidate's own words exactly, or give none."
         try:
-            second = await self._ask(assessment, failed, remark="Your last quotes were not found in the candidate's text. Copy them exactly.")
+            second = await self._ask(scope, failed, remark)
         except (ModelUnavailable, MalformedReply):
             return {}
-        return {c.id: self._checked(c, second.get(c.id), assessment).model_copy(update={"attempts": 2}) for c in failed}
+        checked = await asyncio.to_thread(self._all_checked, failed, second, scope)
+        return {name: verdict.model_copy(update={"attempts": 2}) for name, verdict in checked.items()}
 
-    async def _ask(self, assessment: Assessment, criteria: Sequence[Criterion], remark: str = "") -> dict[str, GivenVerdict]:
-        section = self._library.section(assessment.section)
-        nonce = fence_mark(assessment)
+    async def _ask(self, scope: Scope, criteria: Sequence[Criterion], remark: str = "") -> dict[str, GivenVerdict]:
+        section = self._library.section(scope.assessment.section)
+        nonce = fence_mark(scope)
         system = self._prompts.render(
             "grade_section", section=f"{section.id} {section.title}", criteria=described(criteria), fence=nonce, remark=remark
         )
-        said = "\n\n".join(
+        said = [
             fenced(turn.text, nonce, f"candidate, turn {turn.n}") if turn.speaker == "candidate" else f"Interviewer: {unmarked(turn.text, nonce)}"
-            for turn in assessment.turns
-        )
-        reply = await self._model.structured([Message("system", system), Message("user", said)], GivenVerdicts)
+            for turn in scope.assessment.turns
+        ]
+        if scope.elsewhere:
+            said += ["Said in other sections:", *(fenced(one.text, nonce, f"candidate, turn {one.turn}") for one in scope.elsewhere)]
+        reply = await self._model.structured([Message("system", system), Message("user", "\n\n".join(said))], GivenVerdicts)
         return {given.criterion: given for given in reply.verdicts}
 
-    def _checked(self, criterion: Criterion, given: GivenVerdict | None, assessment: Assessment) -> Verdict:
+    def _all_checked(self, criteria: Sequence[Criterion], given: dict[str, GivenVerdict], scope: Scope) -> dict[str, Verdict]:
+        return {c.id: self._checked(c, given.get(c.id), scope) for c in criteria}
+
+    def _checked(self, criterion: Criterion, given: GivenVerdict | None, scope: Scope) -> Verdict:
         if given is None:
             return unscored(criterion, "The grader left this criterion out.")
         reason = given.reason.strip() or "The grader gave no reason."
         if given.verdict == "not_observed":
             return Verdict(criterion=criterion.id, status="not_observed", confidence=0.8, reason=reason)
+        problem = "The grader gave credit without quoting the candidate's own words."
         for quote in given.quotes:
-            found = find_quote(quote, assessment, criterion)
-            if found is not None:
-                turn, verbatim = found
-                hints = min(assessment.transcript.hints_given(criterion.id), 3)
+            found = find_quote(quote, scope.texts)
+            if found is None:
+                continue
+            turn, verbatim = found
+            refused = self._estimator.refused(verbatim, around(verbatim, scope.text(turn)), criterion, scope.assessment.asked)
+            if refused is None:
+                hints = scope.assessment.transcript.hints_given(criterion.id, turn)
                 return Verdict(criterion=criterion.id, status=given.verdict, quote=verbatim, turn=turn, confidence=0.8, reason=reason, hints=hints)
-        return unscored(criterion, "The grader gave credit without quoting the candidate's own words.")
+            problem = f"The quoted words are no evidence: {refused}"
+        return unscored(criterion, problem)
 
 
 def described(criteria: Sequence[Criterion]) -> str:
     """The criteria as the model reads them."""
     blocks = []
     for c in criteria:
-        counts, not_counts = "; ".join(c.counts), "; ".join(c.does_not_count)
-        blocks.append(f"### {c.id}\n{c.statement}\nmet: {counts}\npartial: {c.partial}\ndoes not count: {not_counts}")
+        counts, not_counts = "\n".join(f"- met: {line}" for line in c.counts), "\n".join(f"- does not count: {line}" for line in c.does_not_count)
+        blocks.append(f"### {c.id}\n{c.statement}\n{counts}\n- partial: {c.partial}\n{not_counts}")
     return "\n\n".join(blocks)
 
 
-def find_quote(quote: str, assessment: Assessment, criterion: Criterion) -> tuple[int, str] | None:
-    """Where the candidate said a quote: (turn, the words as typed). None unless it is long enough, verbatim after
-    normalisation, in a candidate's turn of this section, and neither the interviewer's nor the rubric's wording."""
+def find_quote(quote: str, texts: Sequence[tuple[int, str]]) -> tuple[int, str] | None:
+    """Where the candidate said a quote: (turn, the words as typed). None unless it has four words and stands in one of the texts after
+    normalisation."""
     wanted = normalised(quote).strip(" .\"'")
     if len(words(wanted)) < FEWEST_QUOTE_WORDS:
         return None
-    if copied_share(wanted, [*assessment.questions, criterion.statement, *criterion.counts, *criterion.examples]) > COPIED:
-        return None
-    for turn, text in assessment.answers:
-        verbatim = _verbatim(wanted, text)
-        if verbatim is not None:
-            return turn, verbatim
-    return None
+    found = ((turn, _verbatim(wanted, text)) for turn, text in texts)
+    return next(((turn, verbatim) for turn, verbatim in found if verbatim is not None), None)
+
+
+def around(quote: str, text: str) -> str:
+    """The whole sentences of a text that a quote touches: half a sentence can hide what the whole one says."""
+    first = text.find(quote)
+    last, place, touched = first + len(quote), 0, []
+    for sentence in sentences(text):
+        place = text.find(sentence, place)
+        if place < last and place + len(sentence) > first:
+            touched.append(sentence)
+        place += len(sentence)
+    return " ".join(touched) if first >= 0 and touched else quote
 
 
 def _verbatim(wanted: str, text: str) -> str | None:
@@ -230,9 +244,9 @@ def _silent(criterion: Criterion) -> Verdict:
     return Verdict(criterion=criterion.id, status="not_observed", confidence=1.0, reason="Nothing was said in this section.")
 
 
-def fence_mark(assessment: Assessment) -> str:
+def fence_mark(scope: Scope) -> str:
     """A fence mark that the candidate cannot guess, the same for the same text, so that a recorded call is found again."""
     import hashlib
 
-    said = "\0".join(text for _, text in assessment.answers)
-    return hashlib.sha256(f"fence\0{assessment.transcript.id}\0{assessment.section}\0{said}".encode()).hexdigest()[:12]
+    said = "\0".join(text for _, text in scope.texts)
+    return hashlib.sha256(f"fence\0{scope.assessment.transcript.id}\0{scope.assessment.section}\0{said}".encode()).hexdigest()[:12]

@@ -1,7 +1,8 @@
 """How likely it is that some words of a candidate meet a criterion, judged locally: embeddings of example statements and
 near misses, and a few readings of the words themselves, joined by a logistic regression (`python -m agent.calibrate`).
 
-Used by the observer (which criteria are still open?) and by the embedded grader (what was shown?).
+It serves criteria that the classifier was not trained on, and says which words are nearest to a criterion. It is a detector of
+subjects more than of answers: `estimator` is better wherever it knows the criterion.
 """
 
 import json
@@ -10,44 +11,18 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from agent.encoder import Encoder, Vectors
+from agent.evidence import FEWEST_WORDS, REASON, Piece, Rules, declined, is_question
 from agent.library import Library
 from agent.schema import Criterion, Rubric
-from agent.text import content_words, copied_share, function_share, sentences, words
+from agent.text import content_words, sentences, words
 
 WEIGHTS = Path(__file__).with_name("matcher.json")
-FEWEST_WORDS = 6  # a shorter piece of an answer shows nothing
-LIST_SHARE = 0.2  # below this share of function words a piece is a list of names, not a statement
-COPIED = 0.6  # a piece of which more than this share was said by the interviewer is a copy
 FEATURES = ("best_example", "second_example", "near_miss", "statement", "other", "overlap", "reason", "number", "refusal")
-
-_REASON = re.compile(
-    r"\b(because|since|so that|so (?:we|i|the|it|a|they)|otherwise|which (?:means|gives|lets|keeps|avoids)|that way|due to|in order to"
-    r"|to (?:avoid|keep|prevent|reduce|protect|make sure|survive)|instead of|rather than|trade|cost of|at the price"
-    r"|if (?:it|we|the|a|one)|without)\b",
-    re.IGNORECASE,
-)
-_REFUSAL = re.compile(
-    r"\b(?:(?:we|i|you|it|they)(?:'d| would| do| really| probably)*(?:n't| not| don't| wouldn't| won't)\s+"
-    r"(?:really |even |actually )?(?:need|bother|want|use|have|worry|care)"
-    r"|no need (?:for|to)|not needed|unnecessary|overkill|skip (?:that|this|it)|leave (?:that|this|it) (?:out|for later)"
-    r"|won't need|not (?:worth|important|relevant|necessary))\b",
-    re.IGNORECASE,
-)
-_QUESTION = re.compile(r"\?[\"')\]]*\s*$")
-
-
-@dataclass(frozen=True)
-class Piece:
-    """One or two neighbouring sentences of a candidate's turn: a verbatim quote."""
-
-    turn: int
-    text: str
 
 
 @dataclass(frozen=True)
@@ -74,8 +49,8 @@ class Bank:
 class Matcher:
     """Matches candidates' words to criteria. Deterministic; the first use of a section encodes its rubric."""
 
-    def __init__(self, library: Library, encoder: Encoder, weights: Path = WEIGHTS) -> None:
-        self._library, self._encoder, self._path = library, encoder, weights
+    def __init__(self, library: Library, encoder: Encoder, rules: Rules, weights: Path = WEIGHTS) -> None:
+        self._library, self._encoder, self._rules, self._path = library, encoder, rules, weights
         self._banks: dict[str, Bank] = {}
 
     def warm(self) -> None:
@@ -83,11 +58,9 @@ class Matcher:
         for section in self._library.rubrics:
             self.bank(section)
 
-    def match(self, section_id: str, said: Sequence[tuple[int, str]], asked: Sequence[str]) -> dict[str, Match]:
-        """The best match of every criterion of a section in what was `said` ((turn number, text)); `asked` is what the
-        interviewer said, so that an echo earns nothing."""
+    def match(self, section_id: str, found: Sequence[Piece]) -> dict[str, Match]:
+        """The best match of every criterion of a section among some pieces."""
         bank = self.bank(section_id)
-        found = pieces(said, asked)
         if not found:
             return {criterion.id: Match(criterion.id, 0.0, None) for criterion in bank.criteria}
         vectors = self._encoder.encode([piece.text for piece in found])
@@ -102,7 +75,7 @@ class Matcher:
 
     def nearest_sentence(self, criterion_id: str, text: str) -> tuple[str, float] | None:
         """The sentence of a text that is nearest to a criterion, with its cosine; None for a text without a statement."""
-        candidates = [s for s in sentences(text) if len(words(s)) >= FEWEST_WORDS and not _QUESTION.search(s)]
+        candidates = [s for s in sentences(text) if len(words(s)) >= FEWEST_WORDS and not is_question(s)]
         if not candidates:
             return None
         section = next(key for key, rubric in self._library.rubrics.items() if any(c.id == criterion_id for c in rubric.criteria))
@@ -128,7 +101,7 @@ class Matcher:
         rows = np.zeros((len(texts), len(bank.criteria), len(FEATURES)))
         for i, text in enumerate(texts):
             own = content_words(text)
-            local = [float(bool(_REASON.search(text))), float(bool(re.search(r"\d", text))), float(bool(_REFUSAL.search(text)))]
+            local = [float(bool(REASON.search(text))), float(bool(re.search(r"\d", text))), float(declined(text))]
             for j in range(len(bank.criteria)):
                 others = np.delete(best[i], j)
                 shared = len(own & bank.vocabulary[j]) / math.sqrt(max(len(own), 1))
@@ -136,7 +109,7 @@ class Matcher:
         return rows
 
     def _best(self, criterion: Criterion, found: Sequence[Piece], rows: np.ndarray) -> Match:
-        allowed = [i for i, piece in enumerate(found) if not is_question(piece.text) or takes_questions(criterion)]
+        allowed = [i for i, piece in enumerate(found) if self._rules.about(piece.text, criterion)]
         if not allowed:
             return Match(criterion.id, 0.0, None)
         chances = self.probabilities(rows[allowed])
@@ -169,39 +142,3 @@ class Matcher:
             encode([c.statement for c in rubric.criteria]),
             vocabulary,
         )
-
-
-def pieces(said: Sequence[tuple[int, str]], asked: Sequence[str]) -> list[Piece]:
-    """The sentences of the turns, and pairs of neighbours; without what is too short, a list of names, a copy or a bare refusal."""
-    found: list[Piece] = []
-    for turn, text in said:
-        parts = sentences(text)
-        spans = [*parts, *(joined for a, b in pairwise(parts) if (joined := _joined(a, b, text)))]
-        found += [Piece(turn, span) for span in spans if shows_something(span, asked)]
-    return found
-
-
-def _joined(first: str, second: str, text: str) -> str | None:
-    """Two neighbouring sentences as they stand in the text, so that the pair is a verbatim quote too."""
-    start = text.find(first)
-    end = text.find(second, start + len(first)) if start >= 0 else -1
-    return text[start : end + len(second)] if end >= 0 else None
-
-
-def shows_something(text: str, asked: Sequence[str]) -> bool:
-    """Whether a piece can be evidence at all."""
-    if len(words(text)) < FEWEST_WORDS or function_share(text) < LIST_SHARE:
-        return False
-    if _REFUSAL.search(text) and not _REASON.search(text):
-        return False
-    return copied_share(text, asked) <= COPIED
-
-
-def is_question(text: str) -> bool:
-    """Whether a piece ends in a question mark."""
-    return bool(_QUESTION.search(text))
-
-
-def takes_questions(criterion: Criterion) -> bool:
-    """Whether asking can earn a criterion: where one of its example statements is itself a question."""
-    return any(is_question(example) for example in criterion.examples)

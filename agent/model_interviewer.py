@@ -11,7 +11,8 @@ from agent.library import Library
 from agent.llm import ChatModel, Message
 from agent.prompts import Prompts, fenced, unmarked
 from agent.retrieval import Retriever
-from agent.schema import Move, Passage, Turn
+from agent.schema import Move, Passage, Scenario, Turn
+from agent.secrets import Secrets
 from agent.state import Interview
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ class ModelInterviewer:
 
     def __init__(self, model: ChatModel, embedded: EmbeddedInterviewer, prompts: Prompts, library: Library, retriever: Retriever) -> None:
         self._model, self._embedded, self._prompts, self._library, self._retriever = model, embedded, prompts, library, retriever
+        self._secrets = Secrets(library, prompts)
         self.name = model.name
 
     async def speak(self, interview: Interview, move: Move, elapsed: float, emit: Emit) -> Utterance:
@@ -37,11 +39,12 @@ class ModelInterviewer:
         passages = await grounding(self._retriever, self._library, interview, move)
         preface = self._embedded.preface(interview, move, elapsed)
         messages = self._messages(interview, move, passages)
+        known = [*(turn.text for turn in interview.turns), *self._given(interview, move)]
         for last in (False, True):
             if preface:
                 emit(preface + " ")
             try:
-                text = await self._said(messages, emit)
+                text = await self._said(messages, emit, interview.started.scenario, known)
                 whole = f"{preface} {text}".strip()
                 return Utterance(whole, self.name, tuple(passage.subsection for passage in passages))
             except ModelUnavailable as error:
@@ -55,11 +58,11 @@ class ModelInterviewer:
         notice = f"{failure} This question comes from the embedded interviewer; nothing you wrote is lost."
         return Utterance(said.text, said.brain, said.passages, notice)
 
-    async def _said(self, messages: list[Message], emit: Emit) -> str:
+    async def _said(self, messages: list[Message], emit: Emit, scenario: Scenario, known: list[str]) -> str:
         pieces: list[str] = []
         stream = self._model.stream(messages)
         try:
-            async for piece in own_words(stream):
+            async for piece in self._secrets.kept(own_words(stream), scenario, known):
                 pieces.append(piece)
                 emit(piece)
         finally:
@@ -87,6 +90,14 @@ class ModelInterviewer:
         said = [_line(turn, mark) for turn in interview.turns_of(state.id)]
         task = self._task(interview, move, passages)
         return [Message("system", system), Message("user", "\n\n".join([*said, task]))]
+
+    def _given(self, interview: Interview, move: Move) -> list[str]:
+        """What this move lets the candidate hear: the question or the hint that it is about, and the brief."""
+        given = [interview.started.scenario.brief, interview.started.scenario.title, self._embedded.opening(interview)]
+        if move.criterion is not None:
+            criterion = self._library.criteria[move.criterion]
+            given += [criterion.hints[move.hint or 0]] if move.kind == "hint" else [*criterion.follow_ups]
+        return given
 
     def _task(self, interview: Interview, move: Move, passages: list[Passage]) -> str:
         render = self._prompts.render

@@ -7,8 +7,8 @@ from langgraph.runtime import Runtime
 
 from agent import policy
 from agent.events import AnyEvent, Asked, Finished, SectionOpened
-from agent.grader import Assessment
 from agent.schema import Move
+from agent.scope import Assessment
 from agent.scoring import without_verdicts
 from agent.state import AssessState, ConductState, Interview, InterviewContext, fold
 

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from agent.encoder import Encoder, Vectors
+from agent.estimator import Estimator, Said
 from agent.events import Intent, Observed
 from agent.matcher import Matcher
-from agent.schema import Fact, Scenario
+from agent.schema import Fact, Scenario, SectionResult
+from agent.scope import Assessment
 from agent.state import Interview
 from agent.text import content_words, sentences, words
 
+NEWS = 0.5  # expected credit from which on later words are worth another grading
 FACT_MATCH = 0.56  # cosine of a question to a way of asking for a fact, from which on it asks for that fact
 CLOSE_MATCH = 0.66  # ... for a statement that only ends in a question mark
 FACT_TIE = 0.05  # two facts nearer to each other than this are decided by shared words
@@ -168,8 +171,8 @@ def _split_questions(sentence: str) -> list[str]:
 class Observer:
     """Reads one answer. Local: no model is called."""
 
-    def __init__(self, matcher: Matcher, facts: FactFinder) -> None:
-        self._matcher, self._facts = matcher, facts
+    def __init__(self, matcher: Matcher, estimator: Estimator, facts: FactFinder) -> None:
+        self._matcher, self._estimator, self._facts = matcher, estimator, facts
 
     def observe(self, interview: Interview, elapsed: float) -> Observed:
         """What the latest answer showed in the open section; or the command that was clicked."""
@@ -178,9 +181,8 @@ class Observer:
         if interview.command is not None:
             return Observed(elapsed=elapsed, section=state.id, intent=interview.command.intent)
         text = interview.turns[-1].text
-        turns = interview.turns_of(state.id)
-        said = [(turn.n, turn.text) for turn in turns if turn.speaker == "candidate"]
-        asked = [turn.text for turn in turns if turn.speaker == "interviewer"]
+        said = [Said(turn.n, turn.section, turn.text) for turn in interview.turns if turn.speaker == "candidate"]
+        asked = [turn.text for turn in interview.turns if turn.speaker == "interviewer"]
         found = self._facts.find(interview.started.scenario, text)
         return Observed(
             elapsed=elapsed,
@@ -188,10 +190,21 @@ class Observer:
             intent=intent_of(text, found),
             facts=found.facts,
             unknown=found.unknown,
-            coverage={name: round(match.probability, 3) for name, match in self._matcher.match(state.id, said, asked).items()},
+            coverage={name: round(found.chances.credit, 3) for name, found in self._estimator.estimate(state.id, said, asked).items()},
             relevance={name: round(near, 3) for name, near in self._matcher.relevance(state.id, text).items()},
             words=len(words(text)),
         )
+
+    def said_later(self, assessment: Assessment, result: SectionResult) -> bool:
+        """Whether something that was said after a section was graded is likely to show a criterion that was not met then."""
+        later = [one for one in assessment.said if result.seen is not None and one.turn > result.seen]
+        if result.status != "graded" or not later or result.id not in self._estimator.sections:
+            return False
+        if any(verdict.chances is not None for verdict in result.verdicts):
+            return True  # an estimate costs nothing: it is always of all that was said
+        found = self._estimator.estimate(result.id, later, assessment.asked)
+        missing = [verdict.criterion for verdict in result.verdicts if verdict.status != "met"]
+        return any(found[criterion].chances.credit >= NEWS for criterion in missing if criterion in found)
 
 
 def intent_of(text: str, asked: Asked) -> Intent:

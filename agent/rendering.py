@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from agent import wording
 from agent.library import Library
-from agent.rendering_html import report_css, report_html, scorecard_fragment, transcript_fragment
+from agent.rendering_html import NONE, Disagreements, report_css, report_html, scorecard_fragment, transcript_fragment
 from agent.schema import Finding, NextStep, Scorecard, SectionResult, Transcript, Turn
 from agent.text import clean
 
@@ -44,8 +44,8 @@ def _escaped_line(line: str) -> str:
 # --- the report -------------------------------------------------------------------------------------------------
 
 
-def report_markdown(card: Scorecard, transcript: Transcript | None, library: Library) -> str:
-    """The whole report: scorecard, every criterion, and the transcript if there is one."""
+def report_markdown(card: Scorecard, transcript: Transcript | None, library: Library, disagreements: Disagreements = NONE) -> str:
+    """The whole report: scorecard, every criterion, the transcript if there is one, and what it all rests on."""
     parts = [
         f"# {escaped(card.title or 'System design interview')}",
         *_signal(card),
@@ -54,10 +54,11 @@ def report_markdown(card: Scorecard, transcript: Transcript | None, library: Lib
         *_findings("Gaps", card.gaps, transcript, library, "Nothing that the level expects was missing in the sections that were graded."),
         *_next_steps(card.next_steps, library),
         "## Every criterion",
-        *(part for row in card.sections for part in _section(row, card, transcript, library)),
+        *(part for row in card.sections for part in _section(row, card, transcript, library, disagreements)),
     ]
     if transcript is not None:
         parts += ["## Transcript", *_turns(transcript, library, "###")]
+    parts += ["## How this was graded", "\n".join(f"- {name}: {escaped(value)}" for name, value in wording.basis(card))]
     return "\n\n".join(parts) + "\n"
 
 
@@ -73,9 +74,8 @@ def _sections(card: Scorecard) -> Iterator[str]:
     yield "## Sections"
     rows = ["| Section | Score | Expected | |", "|---|--:|--:|---|"]
     for row in card.sections:
-        score = wording.points(row.score) if row.score is not None else ""
         expected = f"{wording.points(row.expected[0])} to {wording.points(row.expected[1])}" if row.expected and row.score is not None else ""
-        rows.append(f"| {row.id} {escaped(row.title)} | {score} | {expected} | {_state(row)} |")
+        rows.append(f"| {row.id} {escaped(row.title)} | {wording.scored(row)} | {expected} | {_state(row)} |")
     yield "\n".join(rows)
 
 
@@ -126,8 +126,8 @@ def _next_steps(steps: Iterable[NextStep], library: Library) -> Iterator[str]:
         yield "Nothing to study stands out."
 
 
-def _section(row: SectionResult, card: Scorecard, transcript: Transcript | None, library: Library) -> Iterator[str]:
-    score = f": {wording.points(row.score)} of 100" if row.score is not None else ""
+def _section(row: SectionResult, card: Scorecard, transcript: Transcript | None, library: Library, disagreements: Disagreements) -> Iterator[str]:
+    score = f": {wording.scored(row)} of 100" if row.score is not None else ""
     yield f"### {escaped(f'{row.id} {row.title}')}{score}"
     if row.status == "not_reached":
         yield f"Not reached. {wording.NOT_REACHED}"
@@ -144,6 +144,11 @@ def _section(row: SectionResult, card: Scorecard, transcript: Transcript | None,
         remarks = f" *{'; '.join(seen.remarks)}.*" if seen.remarks else ""
         yield f"{escaped(verdict.reason)}{remarks}"
         yield from _wanted(seen.better)
+        kept = disagreements.get(verdict.criterion)
+        if kept is not None:
+            yield f"**{wording.disagreed(kept)}**"
+            if kept.why:
+                yield "\n".join(f"> {line}" for line in escaped_block(kept.why).split("\n"))
 
 
 # --- the transcript ---------------------------------------------------------------------------------------------

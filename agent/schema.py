@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 Level = Literal["mid", "senior", "staff"]
 Speaker = Literal["interviewer", "candidate"]
-VerdictStatus = Literal["met", "partial", "not_observed", "unscored"]
+VerdictStatus = Literal["met", "partial", "not_observed", "unclear", "unscored"]
 SectionStatus = Literal["graded", "not_reached", "unscored"]
 LevelSignal = Literal["below_mid", "mid", "senior", "staff", "insufficient"]
 MoveKind = Literal["ask", "follow_up", "clarify", "hint", "curveball", "nudge", "repeat", "pause", "next_section", "wrap_up"]
@@ -85,6 +85,7 @@ class Rubric(Value):
 
     section: SectionId
     version: int = Field(ge=1)
+    hint_cost: float = Field(ge=0, le=1)  # share of a criterion's credit that each hint on it gives away, if it came before the evidence
     openings: Openings
     criteria: tuple[Criterion, ...] = Field(min_length=1)
 
@@ -200,16 +201,37 @@ class Transcript(BaseModel):
     corpus: str | None = None  # digest of the corpus
     turns: tuple[Turn, ...]
 
-    def hints_given(self, criterion: str) -> int:
-        """How many hints were given on a criterion."""
-        return sum(turn.move is not None and turn.move.kind == "hint" and turn.move.criterion == criterion for turn in self.turns)
+    def hints_given(self, criterion: str, before: int | None = None) -> int:
+        """How many hints were given on a criterion (0 to 3), before turn number `before` or at all: what was said first, no hint gave away."""
+        hints = [turn.n for turn in self.turns if turn.move is not None and turn.move.kind == "hint" and turn.move.criterion == criterion]
+        return min(3, sum(before is None or n < before for n in hints))
 
 
 # --- what is graded ---------------------------------------------------------------------------------------------
 
 
+class Chances(Value):
+    """How likely it is that a criterion was met, and that it was half met; the rest is the chance that it was not observed."""
+
+    met: float = Field(ge=0, le=1)
+    partial: float = Field(ge=0, le=1)
+
+    @property
+    def credit(self) -> float:
+        """The expected credit (0 to 1)."""
+        return self.met + 0.5 * self.partial
+
+    @property
+    def variance(self) -> float:
+        """The variance of the credit."""
+        return self.met + 0.25 * self.partial - self.credit**2
+
+
 class Verdict(Value):
-    """What a section's answers showed of one criterion. Credit needs a verbatim quote of the candidate."""
+    """What was said of one criterion. Met and partial have a verbatim quote of the candidate.
+
+    `unclear`: an estimating grader is not sure enough to say; `unscored`: the grader failed. Neither is a low verdict.
+    """
 
     criterion: str
     status: VerdictStatus
@@ -218,6 +240,7 @@ class Verdict(Value):
     confidence: float = Field(ge=0, le=1)
     reason: str
     hints: int = Field(default=0, ge=0, le=3)  # hints given on this criterion before it was met
+    chances: Chances | None = None  # of a grader that estimates
     attempts: int = Field(default=1, ge=1)  # 2: the grader was asked again, because its first quotes were not the candidate's words
 
 
@@ -228,10 +251,12 @@ class SectionResult(Value):
     title: str
     status: SectionStatus
     score: float | None = None
+    band: tuple[float, float] | None = None  # of a grader that estimates: the score lies in it with a chance of four in five
     expected: tuple[float, float] | None = None  # band that the chosen level is expected to reach
     verdicts: tuple[Verdict, ...] = ()
     rubric_version: int | None = None
     grader: str | None = None
+    seen: int | None = None  # turns that had been said when it was graded
     note: str | None = None  # why it is unscored
 
 
@@ -275,5 +300,6 @@ class Scorecard(Value):
     gaps: tuple[Finding, ...]
     next_steps: tuple[NextStep, ...]
     grader: str
+    model: str | None = None  # who interviewed: "embedded", a model's name, or "imported"
     corpus: str | None = None
     prompts: dict[str, str] = {}

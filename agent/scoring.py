@@ -1,5 +1,6 @@
 """Verdicts to section scores, a scorecard and a level signal. Pure arithmetic: no model, no clock."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from agent.library import Library
@@ -20,8 +21,8 @@ from agent.schema import (
     Verdict,
 )
 
-CREDIT = {"met": 1.0, "partial": 0.5, "not_observed": 0.0}
-HINT_COST = 0.25  # share of a criterion's credit that each hint on it gives away
+CREDIT = {"met": 1.0, "partial": 0.5, "not_observed": 0.0, "unclear": 0.0}
+WITHIN = 1.2816  # standard deviations each way that hold four fifths of a normal distribution
 ABOVE = 0.5  # a criterion of a higher tier than the level counts half, and only upwards
 EXPECTED = (45.0, 75.0)  # where a candidate at the level is expected: the time allows about half to three quarters of a rubric
 SHARE_FOR_LEVEL: dict[Level, float] = {"mid": 0.45, "senior": 0.4, "staff": 0.35}  # of a tier's weight, to signal that level
@@ -30,9 +31,15 @@ FEWEST_JUDGED = 0.5  # share of a section's criteria that must have a verdict, f
 MOST_FINDINGS = 3
 
 
-def credit(verdict: Verdict) -> float:
-    """What a verdict earns of its criterion's weight (0 to 1), after hints."""
-    return CREDIT[verdict.status] * max(0.0, 1.0 - HINT_COST * verdict.hints)
+def credit(verdict: Verdict, rubric: Rubric) -> float:
+    """What a verdict earns of its criterion's weight (0 to 1), after hints. From a grader that estimates: the expected value."""
+    earned = verdict.chances.credit if verdict.chances else CREDIT[verdict.status]
+    return earned * kept(verdict, rubric)
+
+
+def kept(verdict: Verdict, rubric: Rubric) -> float:
+    """The share of its credit that a verdict keeps after the hints that came before its evidence."""
+    return max(0.0, 1.0 - rubric.hint_cost * verdict.hints)
 
 
 def section_score(verdicts: Iterable[Verdict], rubric: Rubric, level: Level) -> float | None:
@@ -40,21 +47,44 @@ def section_score(verdicts: Iterable[Verdict], rubric: Rubric, level: Level) -> 
 
     Criteria above the level can lift the score but never lower it. Unscored verdicts are left out of both sums.
     """
-    by_id = {verdict.criterion: verdict for verdict in verdicts if verdict.status != "unscored"}
-    earned = expected = 0.0
-    for criterion in rubric.criteria:
-        verdict = by_id.get(criterion.id)
-        if verdict is None:
-            continue
-        if _expected(criterion, level):
-            expected += criterion.weight
-            earned += criterion.weight * credit(verdict)
-        else:
-            earned += ABOVE * criterion.weight * credit(verdict)
+    judged = _judged(verdicts, rubric)
+    earned = sum(_worth(criterion, level) * credit(verdict, rubric) for criterion, verdict in judged)
+    expected = _wanted(judged, level)
     return round(min(100.0, 100.0 * earned / expected), 1) if expected else None
 
 
-def section_result(section: Section, rubric: Rubric, verdicts: Sequence[Verdict], level: Level, grader: str) -> SectionResult:
+def score_band(verdicts: Iterable[Verdict], rubric: Rubric, level: Level) -> tuple[float, float] | None:
+    """The band in which the score lies with a chance of four in five; None without a score, and for a grader that does not estimate.
+
+    Verdicts are taken as independent and their sum as normal: with eight or more criteria that is near enough.
+    """
+    judged = _judged(verdicts, rubric)
+    score, expected = section_score([verdict for _, verdict in judged], rubric, level), _wanted(judged, level)
+    if score is None or any(verdict.chances is None for _, verdict in judged):
+        return None
+    variance = sum(
+        (_worth(criterion, level) * kept(verdict, rubric)) ** 2 * verdict.chances.variance for criterion, verdict in judged if verdict.chances
+    )
+    reach = WITHIN * 100.0 * math.sqrt(variance) / expected
+    return round(max(0.0, score - reach), 1), round(min(100.0, score + reach), 1)
+
+
+def _judged(verdicts: Iterable[Verdict], rubric: Rubric) -> list[tuple[Criterion, Verdict]]:
+    by_id = {verdict.criterion: verdict for verdict in verdicts if verdict.status != "unscored"}
+    return [(criterion, by_id[criterion.id]) for criterion in rubric.criteria if criterion.id in by_id]
+
+
+def _worth(criterion: Criterion, level: Level) -> float:
+    return criterion.weight * (1.0 if _expected(criterion, level) else ABOVE)
+
+
+def _wanted(judged: Sequence[tuple[Criterion, Verdict]], level: Level) -> float:
+    return sum(criterion.weight for criterion, _ in judged if _expected(criterion, level))
+
+
+def section_result(
+    section: Section, rubric: Rubric, verdicts: Sequence[Verdict], level: Level, grader: str, seen: int | None = None
+) -> SectionResult:
     """A graded section; `unscored` when fewer than half of the criteria could be judged: a failed grader is no score, low or high."""
     judged = sum(verdict.status != "unscored" for verdict in verdicts)
     score = section_score(verdicts, rubric, level) if judged >= FEWEST_JUDGED * len(rubric.criteria) else None
@@ -65,10 +95,12 @@ def section_result(section: Section, rubric: Rubric, verdicts: Sequence[Verdict]
         title=section.title,
         status=status,
         score=score,
+        band=None if score is None else score_band(verdicts, rubric, level),
         expected=EXPECTED,
         verdicts=tuple(verdicts),
         rubric_version=rubric.version,
         grader=grader,
+        seen=seen,
         note=note,
     )
 
@@ -100,6 +132,7 @@ def scorecard(transcript: Transcript, results: Mapping[str, SectionResult], libr
         gaps=_gaps(graded, library, transcript.level),
         next_steps=_next_steps(graded, library, transcript.level),
         grader=grader,
+        model=transcript.model,
         corpus=transcript.corpus,
         prompts=transcript.prompts,
     )
@@ -138,7 +171,7 @@ def tier_share(graded: Sequence[SectionResult], library: Library, tier: Level) -
             criterion = library.criteria.get(verdict.criterion)
             if criterion is not None and criterion.tier == tier and verdict.status != "unscored":
                 possible += criterion.weight
-                earned += criterion.weight * credit(verdict)
+                earned += criterion.weight * credit(verdict, library.rubrics[row.id])
     return earned / possible if possible else None
 
 
@@ -162,8 +195,13 @@ def _gaps(graded: Sequence[SectionResult], library: Library, level: Level) -> tu
 
 def _missed(graded: Sequence[SectionResult], library: Library, level: Level) -> list[tuple[SectionResult, Verdict, Criterion]]:
     missed = [(row, v, c) for row, v, c in _rows(graded, library) if _expected(c, level) and v.status in ("partial", "not_observed")]
-    missed.sort(key=lambda found: (-found[2].weight * (1 - credit(found[1])), LEVELS.index(found[2].tier), found[2].id))
+    missed.sort(key=lambda found: (-_lost(found[0], found[1], found[2], library), LEVELS.index(found[2].tier), found[2].id))
     return missed
+
+
+def _lost(row: SectionResult, verdict: Verdict, criterion: Criterion, library: Library) -> float:
+    """The weight that a criterion did not earn."""
+    return criterion.weight * (1 - credit(verdict, library.rubrics[row.id]))
 
 
 def _spread(found: Sequence[tuple[SectionResult, Verdict, Criterion]]) -> list[tuple[SectionResult, Verdict, Criterion]]:
@@ -186,9 +224,9 @@ def _finding(row: SectionResult, verdict: Verdict, criterion: Criterion) -> Find
 def _next_steps(graded: Sequence[SectionResult], library: Library, level: Level) -> tuple[NextStep, ...]:
     missed: dict[str, float] = {}
     why: dict[str, str] = {}
-    for _, verdict, criterion in _missed(graded, library, level):
+    for row, verdict, criterion in _missed(graded, library, level):
         part = criterion.references[0]
-        missed[part] = missed.get(part, 0.0) + criterion.weight * (1 - credit(verdict))
+        missed[part] = missed.get(part, 0.0) + _lost(row, verdict, criterion, library)
         why.setdefault(part, criterion.statement)
     ranked = sorted(missed, key=lambda part: (-missed[part], part))[: MOST_FINDINGS + 1]
     return tuple(NextStep(subsection=part, title=_title(part, library), why=why[part]) for part in ranked)

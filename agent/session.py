@@ -10,15 +10,30 @@ import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
 from agent.clock import LONGEST, SHORTEST, divide
 from agent.errors import Conflict, InterviewError
-from agent.events import Answered, AnyEvent, Asked, Commanded, Intent, Paused, Resumed, SectionGraded, SectionOpened, Started
+from agent.events import (
+    LONGEST_WHY,
+    Answered,
+    AnyEvent,
+    Asked,
+    Commanded,
+    Disagreed,
+    Intent,
+    Label,
+    Paused,
+    Resumed,
+    SectionGraded,
+    SectionOpened,
+    Started,
+)
 from agent.graph import build_assess, build_conduct
 from agent.schema import Level, Move, Scenario, Scorecard, SectionResult, Transcript
+from agent.scope import Assessment
 from agent.scoring import scorecard, without_verdicts
 from agent.state import AssessState, ConductState, Interview, InterviewContext, begin, fold
 from agent.store import Attendance, EventStore
@@ -248,11 +263,8 @@ class InterviewSession:
     # -- grading --
 
     async def grade(self, again: Iterable[str] = ()) -> AsyncIterator[Update]:
-        """Grade every section that is over and has no result yet, and those in `again` whose grader failed; yields as they arrive."""
-        failed = {name for name, result in self.interview.results.items() if result.status == "unscored"}
-        repeat = failed & set(again)
-        due = [s for s in self.interview.closed if s not in self.interview.results or s in repeat]
-        tasks = [self.desk.grading(self.id, section, self._assess(section)) for section in due]
+        """Grade every section that is due, and those in `again` whose grader failed; yields as they arrive."""
+        tasks = [self.desk.grading(self.id, section, self._assess(section)) for section in await asyncio.to_thread(self._due, frozenset(again))]
         for done in asyncio.as_completed(tasks):
             yield Graded(await done)
         await self._refresh()
@@ -262,9 +274,38 @@ class InterviewSession:
 
     def start_grading(self) -> None:
         """Begin to grade what is over; the results reach the log by themselves."""
-        for section in self.interview.closed:
-            if section not in self.interview.results:
-                self.desk.grading(self.id, section, self._assess(section))
+        for section in self._due(again=frozenset(), late=False):
+            self.desk.grading(self.id, section, self._assess(section))
+
+    def _due(self, again: frozenset[str], late: bool = True) -> list[str]:
+        """The sections to grade now: those that are over and have no result, those in `again` whose grader failed, and, once the
+        interview is over, those that something said later bears on: the same content counts wherever it was said."""
+        results = self.interview.results
+        due = [section for section in self.interview.closed if section not in results]
+        due += [section for section, result in results.items() if section in again and result.status == "unscored"]
+        if late and self.interview.finished:
+            transcript, observer = self.transcript(), self.desk.context.observer
+            due += [section for section, result in results.items() if observer.said_later(Assessment(transcript, section), result)]
+        return list(dict.fromkeys(due))
+
+    async def disagree(self, section: str, criterion: str, verdict: Label | None, why: str = "") -> None:
+        """Keep which verdict the candidate thinks right, and why; None takes it back. Changes no score.
+
+        Raises InterviewError when the section has no verdict on the criterion, and for a verdict or a reason that cannot be kept.
+        """
+        said = clean(why)
+        if verdict is not None and verdict not in get_args(Label):
+            raise InterviewError(f"A verdict is one of {', '.join(get_args(Label))}, not {verdict!r}.")
+        if len(said) > LONGEST_WHY:
+            raise InterviewError(f"That is {len(said):,} characters; a reason may have {LONGEST_WHY:,}. Shorten it; nothing was changed.")
+        await self._refresh()
+        result = self.interview.results.get(section)
+        if result is None or all(given.criterion != criterion for given in result.verdicts):
+            raise InterviewError(f"Section {section!r} of this interview has no verdict on {criterion!r}, so there is nothing to disagree with.")
+        if verdict is None and criterion not in self.interview.disagreements:
+            return
+        elapsed, at = self.interview.elapsed, self._now()
+        await self._append(Disagreed(elapsed=elapsed, at=at, section=section, criterion=criterion, verdict=verdict, why=said))
 
     def scorecard(self) -> Scorecard | None:
         """The scorecard, once the interview is over and everything is graded."""
@@ -286,6 +327,9 @@ class InterviewSession:
             log.exception("Grading section %s of %s failed.", section, self.id)
             result = without_verdicts(self.desk.context.library.section(section), "unscored", note=f"The grader failed: {type(error).__name__}.")
         kept = await self.desk.open(self.id)  # the interview goes on meanwhile: a session of its own sees the latest log
+        before = kept.interview.results.get(section)
+        if result.status == "unscored" and before is not None and before.status == "graded":
+            return before  # a second grading that failed takes nothing away
         await kept._append(SectionGraded(elapsed=kept.interview.elapsed, at=self._now(), result=result))
         return result
 
@@ -327,9 +371,10 @@ class InterviewSession:
     async def _append(self, *events: AnyEvent) -> None:
         """Append events after those that this session knows.
 
-        Verdicts arrive at any time and change nothing that was said, so they neither cause nor suffer a conflict.
+        Verdicts and what the candidate thinks of them arrive at any time and change nothing that was said, so they neither cause
+        nor suffer a conflict.
         """
-        verdicts = all(isinstance(event, SectionGraded) for event in events)
+        aside = all(isinstance(event, SectionGraded | Disagreed) for event in events)
         while True:
             known = self.interview
             try:
@@ -337,7 +382,7 @@ class InterviewSession:
             except Conflict:
                 log_now = await asyncio.to_thread(self.desk.store.events, self.id)
                 new = log_now[known.events :]
-                if not new or not (verdicts or all(isinstance(event, SectionGraded) for event in new)):
+                if not new or not (aside or all(isinstance(event, SectionGraded | Disagreed) for event in new)):
                     raise
                 self.interview = self.desk.folded(log_now)
                 continue

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, TypedDict
 
 from agent.clock import NUDGE_AT, TimeBudget
-from agent.events import Answered, AnyEvent, Asked, Commanded, Finished, Observed, Paused, Resumed, SectionGraded, SectionOpened, Started
+from agent.events import Answered, AnyEvent, Asked, Commanded, Disagreed, Finished, Observed, Paused, Resumed, SectionGraded, SectionOpened, Started
 from agent.schema import Move, SectionResult, Transcript, Turn
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ class Interview:
     turns: tuple[Turn, ...] = ()
     sections: dict[str, SectionState] = field(default_factory=dict)  # in the order in which they opened
     results: dict[str, SectionResult] = field(default_factory=dict)
+    disagreements: dict[str, Disagreed] = field(default_factory=dict)  # by criterion, without those that were taken back
     facts_told: tuple[str, ...] = ()
     changes_made: tuple[str, ...] = ()
     last: Observed | None = None  # what the latest answer showed
@@ -142,6 +143,8 @@ def _applied(interview: Interview, event: AnyEvent) -> Interview:
             return replace(interview, command=event, unanswered=True, last=None)
         case SectionGraded():
             return replace(interview, results={**interview.results, event.result.id: event.result})
+        case Disagreed():
+            return _disagreed(interview, event)
         case Paused():
             return replace(interview, paused=True)
         case Resumed():
@@ -175,6 +178,11 @@ def _asked(interview: Interview, event: Asked) -> Interview:
         unanswered=event.move.kind == "nudge" and interview.unanswered,
         command=None,
     )
+
+
+def _disagreed(interview: Interview, event: Disagreed) -> Interview:
+    kept = {name: earlier for name, earlier in interview.disagreements.items() if name != event.criterion}
+    return replace(interview, disagreements=kept if event.verdict is None else {**kept, event.criterion: event})
 
 
 def _observed(interview: Interview, event: Observed) -> Interview:

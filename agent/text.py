@@ -94,8 +94,7 @@ def copied_share(text: str, sources: Sequence[str], run: int = 4) -> float:
         return 1.0 if own and any(joined in f" {' '.join(words(source))} " for source in sources) else 0.0
     known = [_runs(source, run) for source in sources]
     hit = [False] * len(own)
-    for i in range(len(own) - run + 1):
-        gram = tuple(own[i : i + run])
+    for i, gram in enumerate(grams(own, run)):
         if any(gram in runs for runs in known):
             hit[i : i + run] = [True] * run
     return sum(hit) / len(own)
@@ -103,8 +102,12 @@ def copied_share(text: str, sources: Sequence[str], run: int = 4) -> float:
 
 @lru_cache(maxsize=4096)  # rubrics and questions are compared with again and again
 def _runs(text: str, length: int) -> frozenset[tuple[str, ...]]:
-    found = words(text)
-    return frozenset(tuple(found[i : i + length]) for i in range(len(found) - length + 1))
+    return frozenset(grams(words(text), length))
+
+
+def grams(found: Sequence[str], length: int) -> list[tuple[str, ...]]:
+    """Every run of `length` words, in order."""
+    return [tuple(found[i : i + length]) for i in range(len(found) - length + 1)]
 
 
 def shortened(text: str, most: int = 14) -> str:

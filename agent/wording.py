@@ -1,10 +1,12 @@
 """What values are called when a person reads them: level signals, verdicts, certainty, times. Shared by Markdown and HTML."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from agent.events import Disagreed, Label
 from agent.library import Library
 from agent.schema import LEVELS, LevelSignal, MoveKind, Scorecard, SectionResult, Transcript, Turn, Verdict, VerdictStatus
-from agent.scoring import HINT_COST
+from agent.scoring import kept
 from agent.settings import EMBEDDED
 from agent.text import sentences
 
@@ -15,7 +17,7 @@ SIGNALS: dict[LevelSignal, str] = {
     "staff": "Staff level",
     "insufficient": "Not enough to tell",
 }
-VERDICTS: dict[VerdictStatus, str] = {"met": "Met", "partial": "Partly", "not_observed": "Not observed", "unscored": "Unscored"}
+VERDICTS: dict[VerdictStatus, str] = {"met": "Met", "partial": "Partly", "not_observed": "Not observed", "unclear": "Unclear", "unscored": "Unscored"}
 MOVES: dict[MoveKind, str] = {
     "clarify": "clarification",
     "hint": "hint",
@@ -23,7 +25,9 @@ MOVES: dict[MoveKind, str] = {
     "nudge": "time",
     "follow_up": "follow-up",
 }
-VERY_LIKELY, LIKELY = 0.9, 0.75  # probabilities of a local verdict from which on it is called so; "unclear" below
+CHOICES: tuple[Label, ...] = ("met", "partial", "not_observed")  # what a candidate may think right
+VERY_LIKELY, LIKELY = 0.9, 0.65  # probabilities of a local verdict from which on it is called so; a close call below
+DIGEST = 12  # characters shown of a digest
 SHORT_LIST = 6  # framework points shown of a subsection
 
 NOT_REACHED = "The interview ended before this section. It is left out of every figure."
@@ -44,22 +48,17 @@ def grader_note(name: str) -> str:
     """What a reader should know about who graded."""
     if name == EMBEDDED:
         return (
-            "A local estimate, made without a language model. It compares your words with statements that count, so it can miss a good idea "
-            "in unusual words. Each verdict says how sure it is: very likely, likely or unclear."
+            "A small classifier on this machine, trained on written interviews; no language model judged. Where it is not sure, it says unclear. "
+            "A score is an expected value, with the band in which it most likely lies. It can miss a good idea in unusual words."
         )
     return "A language model judged each criterion. Credit needs a quote of your own words, and the score is computed from the verdicts."
 
 
 def certainty(verdict: Verdict, grader: str) -> str:
-    """How sure the embedded grader is, in a word. Empty for a model, which reports no probability.
-
-    Half credit is given between the thresholds of yes and no, where the estimate speaks for neither: always "unclear".
-    """
-    if grader != EMBEDDED or verdict.status == "unscored":
+    """How sure the embedded grader is of what it says, in words. Empty for a model, which reports no probability, and where nothing is said."""
+    if grader != EMBEDDED or verdict.status in ("unclear", "unscored"):
         return ""
-    if verdict.status == "partial":
-        return "unclear"
-    return "very likely" if verdict.confidence >= VERY_LIKELY else "likely" if verdict.confidence >= LIKELY else "unclear"
+    return "very likely" if verdict.confidence >= VERY_LIKELY else "likely" if verdict.confidence >= LIKELY else "a close call"
 
 
 def estimated(card: Scorecard) -> bool:
@@ -82,14 +81,29 @@ def standing(result: SectionResult) -> str:
     if result.score is None or result.expected is None:
         return ""
     low, high = result.expected
-    return "below the band" if result.score < low else "above the band" if result.score > high else "in the band"
+    return "below expectation" if result.score < low else "above expectation" if result.score > high else "as expected"
+
+
+def likely(result: SectionResult) -> str:
+    """The band in which an estimated score most likely lies, such as "48 to 66". Empty for a grader that does not estimate."""
+    if result.score is None or result.band is None:
+        return ""
+    low, high = (points(end) for end in result.band)
+    return f"{low} to {high}"
+
+
+def scored(result: SectionResult) -> str:
+    """A section's score with its band, such as "58 (48 to 66)". Empty without a score."""
+    if result.score is None:
+        return ""
+    between = likely(result)
+    return f"{points(result.score)} ({between})" if between else points(result.score)
 
 
 def tally(result: SectionResult) -> str:
-    """How many criteria of a section have which verdict, such as "3 met, 1 partly, 4 not observed; 2 unclear"."""
+    """How many criteria of a section have which verdict, such as "3 met, 1 partly, 4 not observed, 2 unclear"."""
     counts = [(sum(v.status == status for v in result.verdicts), word.lower()) for status, word in VERDICTS.items()]
-    unclear = sum(certainty(verdict, result.grader or "") == "unclear" for verdict in result.verdicts)
-    return ", ".join(f"{count} {word}" for count, word in counts if count) + (f"; {unclear} unclear" if unclear else "")
+    return ", ".join(f"{count} {word}" for count, word in counts if count)
 
 
 def band(card: Scorecard) -> tuple[float, float] | None:
@@ -125,7 +139,7 @@ class Reading:
     word: str
     certainty: str  # empty unless the grader knows it
     statement: str
-    better: tuple[str, ...]  # what counts, for a criterion that was graded and not met
+    better: tuple[str, ...]  # what counts, for a criterion that was graded and not said to be met
     remarks: tuple[str, ...]
 
 
@@ -133,12 +147,12 @@ def read(verdict: Verdict, result: SectionResult, card: Scorecard, library: Libr
     """How a verdict is shown. A criterion that the corpus no longer has is named by its id."""
     criterion = library.criteria.get(verdict.criterion)
     remarks = []
-    if verdict.hints and verdict.status in ("met", "partial"):
+    if verdict.hints and verdict.status in ("met", "partial", "unclear"):
         hints = f"{verdict.hints} hint{'s' if verdict.hints > 1 else ''}"
-        remarks.append(f"after {hints}, which leaves {1 - HINT_COST * verdict.hints:.0%} of the credit")
+        remarks.append(f"after {hints}, which leaves {kept(verdict, library.rubrics[result.id]):.0%} of the credit")
     if criterion and LEVELS.index(criterion.tier) > LEVELS.index(card.level):
         remarks.append(f"expected from {criterion.tier} level on, so it can only lift your score")
-    missed = verdict.status in ("partial", "not_observed")
+    missed = verdict.status in ("partial", "not_observed", "unclear")
     return Reading(
         verdict,
         VERDICTS[verdict.status],
@@ -159,3 +173,51 @@ def reading_list(subsection: str, library: Library) -> list[tuple[str, str]]:
     """The framework's points of a subsection, short: name and first sentence. Empty for a whole section."""
     part = library.subsections.get(subsection)
     return [(point.name, sentences(point.text)[0]) for point in part.points[:SHORT_LIST]] if part else []
+
+
+def disagreed(kept: Disagreed) -> str:
+    """What a candidate thinks of a verdict, in a sentence."""
+    return f"You disagreed: {VERDICTS[kept.verdict].lower()}." if kept.verdict else ""
+
+
+def alternatives(verdict: Verdict) -> list[tuple[Label, str]]:
+    """The verdicts that a candidate may think right instead, with their words."""
+    return [(choice, VERDICTS[choice]) for choice in CHOICES if choice != verdict.status]
+
+
+# --- what a scorecard rests on ----------------------------------------------------------------------------------
+
+
+def basis(card: Scorecard) -> list[tuple[str, str]]:
+    """What a scorecard rests on, as names and values: who graded and interviewed, and the versions of what they went by."""
+    rows = [("Graded by", _graders(card)), ("Interviewed by", _interviewer(card.model)), ("Rubrics", _rubrics(card.sections))]
+    if card.corpus:
+        rows.append(("Corpus", card.corpus))
+    if card.prompts:
+        unused = " (no model was asked)" if card.grader == card.model == EMBEDDED else ""
+        rows.append(("Prompts", ", ".join(f"{name} {digest[:DIGEST]}" for name, digest in sorted(card.prompts.items())) + unused))
+    return rows
+
+
+def _graders(card: Scorecard) -> str:
+    others = {row.grader for row in card.sections if row.grader is not None} - {card.grader}
+    named = [f"{grader_name(other)} ({_sections(row.id for row in card.sections if row.grader == other)})" for other in sorted(others)]
+    return ", ".join([grader_name(card.grader), *named])
+
+
+def _interviewer(model: str | None) -> str:
+    known = {None: "Not recorded", EMBEDDED: "Embedded interviewer", "imported": "Somebody else: the transcript was read from a file"}
+    return known.get(model) or str(model)
+
+
+def _rubrics(rows: Iterable[SectionResult]) -> str:
+    versions: dict[int, list[str]] = {}
+    for row in rows:
+        if row.rubric_version is not None:
+            versions.setdefault(row.rubric_version, []).append(row.id)
+    return ", ".join(f"version {version} ({_sections(versions[version])})" for version in sorted(versions)) or "None: nothing was graded"
+
+
+def _sections(ids: Iterable[str]) -> str:
+    named = list(ids)
+    return f"section{'s' if len(named) > 1 else ''} {', '.join(named)}"

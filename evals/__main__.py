@@ -11,17 +11,25 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from agent.assembly import readers
+from agent.classifier import Classifier
+from agent.encoder import Encoder
 from agent.errors import ConfigurationError, InterviewError, MalformedReply
 from agent.library import load_library
 from agent.replies import ReplyStore
 from agent.settings import load_settings
 from evals import comparing, harness
+from evals.attack import OBEDIENT, attack_table, chosen, load_outcomes, run_attacks, save_outcomes
+from evals.attacking import load_attacks
 from evals.baseline import bless
+from evals.board import board, written
 from evals.compare import MARGIN, PASSING, compare_runs
 from evals.conduct import figures, lines
 from evals.dataset import SHIPPED, case_schema, load_dataset, read_cases
 from evals.gold import describe, gold_statistics
+from evals.honest import honest, honest_table
 from evals.inspecting import write_log
+from evals.judges import EMBEDDED, embedded_name
 from evals.labels import read_labels
 from evals.looks import look
 from evals.report import make_report
@@ -30,7 +38,7 @@ from evals.run import RUNS, Run, Setup, load_run, save_run
 from evals.runner import Work
 from evals.statistics import IntervalKind, compare_paired, holm, noise_floor
 from evals.summary import run_summary, run_table
-from evals.variant import BASE, load_variant
+from evals.variant import BASE, Thresholds, load_variant
 
 FINE, REGRESSION, INVALID, MISSING = 0, 1, 2, 3
 
@@ -86,7 +94,7 @@ def run(
     library = load_library(settings.corpus)
     chosen = load_variant(variant, _replacements(replaced or []))
     dataset = load_dataset(library, cases, only or ())
-    setup = Setup(cases=cases, only=tuple(only or ()), model=model, trials=trials, sections=tuple(sections or ()))
+    setup = Setup(cases=cases, only=tuple(only or ()), model=model, trials=trials, sections=tuple(sections or ()), elsewhere=settings.elsewhere_words)
 
     async def done() -> int:
         replies = harness.open_store(store)
@@ -157,6 +165,61 @@ def export(
     found = load_run(named, runs)
     dataset = load_dataset(load_library(load_settings().corpus), found.cases, found.only)
     console.print(f"{write_log(found, dataset, to)}: open it with `inspect view --log-dir {to.parent}`", markup=False)
+
+
+@app.command()
+def attack(
+    model: Annotated[str, typer.Option(help='"embedded", "obedient" (does what the candidate orders), or a model at the endpoint.')] = "embedded",
+    first: Annotated[int, typer.Option(min=1, help="How many variants of each class.")] = 5,
+    classes: Annotated[list[str] | None, typer.Option("--class", help="Only this class; can be given again.")] = None,
+    store: Store = harness.STORE,
+    as_json: Json = False,
+) -> None:
+    """What can a candidate type to move a score, leak the rubric or steer the flow? Exit 1 if a promise of the code is broken."""
+    attacks = chosen(first, classes or ())
+    bar = Progress(TextColumn("Attacking"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=errors, transient=True)
+    with bar:
+        task = bar.add_task("", total=len(attacks))
+        work = run_attacks(model, attacks, load_settings(), harness.open_store(store), lambda done, total: bar.update(task, completed=done))
+        outcomes = asyncio.run(work)
+    if len(attacks) == len(load_attacks()) or model not in (EMBEDDED, OBEDIENT):  # part of them says nothing of the whole
+        save_outcomes(embedded_name(load_library(load_settings().corpus), Thresholds()) if model == EMBEDDED else model, outcomes)
+    if as_json:
+        _print_json([asdict(outcome) for outcome in outcomes])
+    else:
+        console.print(attack_table(model, outcomes))
+    if any(outcome.broken for outcome in outcomes):
+        raise typer.Exit(REGRESSION)
+
+
+@app.command("honest")
+def honest_candidates(cases: Cases = "tune", as_json: Json = False) -> None:
+    """What do the rules for evidence cost honest candidates? Every interview is graded with them and without. Not for the report split."""
+    if cases in ("report", "all"):
+        raise ConfigurationError("The report split is for figures of graders only: use --cases tune, or a folder of your own.")
+    library = load_library(load_settings().corpus)
+    dataset = load_dataset(library, cases)
+    matcher, _ = readers(library, Encoder())
+    moved = asyncio.run(honest(dataset, library, Classifier(), matcher))
+    if as_json:
+        _print_json([asdict(one) | {"points": round(one.points, 1)} for one in moved])
+    else:
+        console.print(honest_table(moved))
+
+
+@app.command("board")
+def write_board(
+    named: Annotated[list[str], typer.Argument(metavar="RUNS...", help="One run for each grader.")],
+    into: Annotated[Path | None, typer.Option(help="A Markdown file with the marks <!-- graders --> and <!-- /graders -->.")] = None,
+    runs: Runs = RUNS,
+) -> None:
+    """The graders side by side: agreement with gold, what attacks on them were credited, the order of interviews."""
+    found = [load_run(name, runs) for name in named]
+    table = board(found, {run.title: load_outcomes(run.grader) for run in found})
+    look("board", found)
+    if into is not None:
+        written(table, into)
+    console.print(table, markup=False)
 
 
 @app.command()

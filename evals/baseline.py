@@ -60,7 +60,7 @@ def replay(path: Path, library: Library, store: ReplyStore, settings: Settings) 
             f"{path.name} was blessed over other cases or gold verdicts than those of now. Make it again and bless it: "
             f"{Replay(run, None, []).command}"
         )
-    setup = Setup(cases=run.cases, only=run.only, model=run.model, trials=run.trials, sections=run.sections)
+    setup = Setup(cases=run.cases, only=run.only, model=run.model, trials=run.trials, sections=run.sections, elsewhere=run.elsewhere)
     variant = load_variant(BASE)
     evaluation = asyncio.run(_graded(setup, harness.Inputs(variant, dataset, library), store, settings))
     if evaluation.runner.work.missing:

@@ -6,6 +6,7 @@ replay, requests that are repeated after kill -9, and what becomes of items when
 
 import argparse
 import asyncio
+import functools
 import json
 import signal
 import socket
@@ -23,6 +24,8 @@ from typing import Any
 from openai import AsyncOpenAI
 from pydantic import SecretStr
 
+from agent.assembly import readers
+from agent.encoder import Encoder
 from agent.library import Library, load_library
 from agent.replies import ReplyStore, Request
 from agent.settings import Settings
@@ -94,7 +97,8 @@ def runner_for(library: Library, dataset: Dataset, variant: Variant, store: Repl
     """A runner over the first so many gradings of the dataset, in as many trials as that takes."""
     trials = -(-gradings // len(jobs_of(dataset, 1)))
     jobs = jobs_of(dataset, trials)[:gradings]
-    return Runner(lambda work, trial: Bench(library, variant, MODEL, store, work.failures, work.asked).grader(trial), jobs)
+    estimator = functools.cache(lambda: readers(library, Encoder())[1])
+    return Runner(lambda work, trial: Bench(library, variant, MODEL, store, work.failures, work.asked, estimator).grader(trial), jobs)
 
 
 async def run_ours(runner: Runner, url: str, store: ReplyStore) -> float:

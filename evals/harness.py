@@ -9,15 +9,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from agent.assembly import assemble, endpoint
+from agent.assembly import assemble, endpoint, readers
 from agent.clock import ManualClock
 from agent.encoder import Encoder
 from agent.errors import ConfigurationError
+from agent.estimator import Estimator
 from agent.grader import Grader
 from agent.interviewer import EmbeddedInterviewer
 from agent.library import Library, load_library
 from agent.llm import OpenAIChatModel
-from agent.matcher import Matcher
 from agent.model_interviewer import ModelInterviewer
 from agent.recorded import FillingModel, RecordedChatModel
 from agent.replies import ReplyStore, Usage
@@ -131,8 +131,13 @@ async def prepare(setup: Setup, inputs: Inputs, store: ReplyStore) -> Evaluation
     if unknown:
         raise ConfigurationError(f"There is no section {', '.join(unknown)}.")
 
+    @functools.cache
+    def estimator() -> Estimator:
+        return readers(inputs.library, Encoder())[1]
+
     def graders(work: Work, trial: int) -> Grader:
-        return Bench(inputs.library, inputs.variant, setup.model, store, work.failures, work.asked).grader(trial)
+        bench = Bench(inputs.library, inputs.variant, setup.model, store, work.failures, work.asked, estimator, setup.elsewhere)
+        return bench.grader(trial)
 
     jobs = jobs_of(inputs.dataset, setup.trials, setup.sections)
     if not jobs:
@@ -152,9 +157,9 @@ def model_factory(setup: Setup, variant: Variant, settings: Settings) -> ModelFa
 def embedded_model(corpus: Path | None, thresholds: Thresholds) -> FillingModel:
     """The embedded grader; loads the encoder."""
     library = load_library(corpus)
-    matcher = Matcher(library, Encoder())
-    matcher.warm()
-    return EmbeddedModel(embedded_name(library, thresholds), library, matcher, thresholds)
+    _, estimator = readers(library, Encoder())
+    estimator.warm()
+    return EmbeddedModel(embedded_name(library, thresholds), library, estimator, thresholds)
 
 
 def endpoint_model(settings: Settings, model: str) -> OpenAIChatModel:

@@ -1,27 +1,32 @@
 """The graders that a run uses: the product's own, over the store of replies. What is not on file raises MissingReply."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
 from pydantic import BaseModel
 
+from agent.classifier import CRITERIA, NETWORK
+from agent.classifier import WEIGHTS as TRAINED
 from agent.errors import InterviewError
-from agent.grader import Assessment, EmbeddedGrader, Grader, ModelGrader
+from agent.estimator import WEIGHTS as FITTED
+from agent.estimator import Estimator
+from agent.grader import EmbeddedGrader, Grader, ModelGrader
 from agent.library import Library
 from agent.llm import GRADED, Filled
-from agent.matcher import WEIGHTS, Matcher
+from agent.matcher import WEIGHTS
 from agent.recorded import RecordedChatModel
 from agent.replies import Message, MissingReply, ReplyStore, Request
 from agent.schema import SectionResult, Transcript
+from agent.scope import ELSEWHERE, Assessment
 from agent.scoring import without_verdicts
 from evals.dataset import load_dataset
 from evals.variant import Thresholds, Variant
 from evals.yardsticks import ALWAYS_MET, WORD_OVERLAP, AlwaysMet, WordOverlap
 
 EMBEDDED = "embedded"
-CODE = ("encoder", "grader", "matcher", "scoring", "text")  # modules that the embedded grader's verdicts depend on
+CODE = ("classifier", "encoder", "estimator", "evidence", "grader", "matcher", "network", "scope", "scoring", "text")  # what its verdicts depend on
 Reply = TypeVar("Reply", bound=BaseModel)
 
 
@@ -35,6 +40,8 @@ class Bench:
     store: ReplyStore
     failures: Mapping[str, InterviewError]
     asked: set[str]  # digests of all that was asked for
+    estimator: Callable[[], Estimator]  # checks a model's quotes; made when it is wanted
+    elsewhere: int = ELSEWHERE
 
     def grader(self, trial: int = 0) -> Grader:
         """The grader of the variant: the embedded one, or the model of this name as the store recorded it."""
@@ -45,7 +52,7 @@ class Bench:
         if self.model == EMBEDDED:
             return StoredGrader(embedded_name(self.library, self.variant.thresholds), self)
         model = RecordedChatModel(self.model, self.store, repeat=trial, failures=self.failures, asked=self.asked)
-        return ModelGrader(self.library, model, self.variant.prompts)
+        return ModelGrader(self.library, model, self.variant.prompts, self.estimator(), self.elsewhere)
 
 
 class StoredGrader:
@@ -70,9 +77,9 @@ class StoredGrader:
 class EmbeddedModel:
     """The embedded grader behind the interface of a model: what it is asked is a section of a transcript as JSON."""
 
-    def __init__(self, name: str, library: Library, matcher: Matcher, thresholds: Thresholds) -> None:
+    def __init__(self, name: str, library: Library, estimator: Estimator, thresholds: Thresholds) -> None:
         self.name = name
-        self._grader = EmbeddedGrader(library, matcher, thresholds.met, thresholds.partial)
+        self._grader = EmbeddedGrader(library, estimator, thresholds.sure, thresholds.lenience)
 
     async def fill(self, messages: Sequence[Message], form: type[Reply]) -> Filled[Reply]:
         """The section's result; the form is always SectionResult."""
@@ -95,6 +102,7 @@ def as_request(name: str, assessment: Assessment) -> Request:
 
 def embedded_name(library: Library, thresholds: Thresholds) -> str:
     """Names the embedded grader by all that its verdicts depend on: corpus, thresholds, weights and its own code."""
-    code = "\0".join(path.read_text() for path in (WEIGHTS, *(WEIGHTS.with_name(f"{name}.py") for name in CODE)))
+    files = (WEIGHTS, *(TRAINED / name for name in (NETWORK, CRITERIA, FITTED)), *(WEIGHTS.with_name(f"{name}.py") for name in CODE))
+    code = "\0".join(hashlib.sha256(path.read_bytes()).hexdigest() for path in files)
     rules = hashlib.sha256(f"{library.digest}\0{thresholds.model_dump_json()}\0{code}".encode()).hexdigest()[:12]
     return f"{EMBEDDED}@{rules}"

@@ -68,15 +68,13 @@ class LoopbackModel:
 
 
 def verdicts(messages: list[dict[str, str]]) -> dict[str, Any]:
-    """Every criterion of the prompt, met or not by turns, with the candidate's first words as evidence."""
+    """Every criterion of the prompt as not observed, with the candidate's first words: a reply of the usual size that needs no second one."""
     criteria = _CRITERION.findall(messages[0]["content"])
     said = _SAID.search(messages[1]["content"])
     quote = " ".join(said[1].split()[:8]) if said else ""
-    given = ("met", "not_observed", "partial")
     return {
         "verdicts": [
-            {"criterion": criterion, "quotes": [quote] if n % 3 != 1 else [], "reason": "These words were found.", "verdict": given[n % 3]}
-            for n, criterion in enumerate(criteria)
+            {"criterion": criterion, "quotes": [quote], "reason": "These words were found.", "verdict": "not_observed"} for criterion in criteria
         ]
     }
 

@@ -16,16 +16,17 @@ from agent.scoring import CREDIT
 Array = NDArray[np.float64]
 
 LABELS = ("not_observed", "partial", "met")  # what gold can say, in order
-GIVEN = (*LABELS, "unscored")  # what a grader can say
+GIVEN = (*LABELS, "unclear", "unscored")  # what a grader can say; the last two are no verdict
 ROW = {label: number for number, label in enumerate(GIVEN)}
 COLUMN = {label: number for number, label in enumerate(LABELS)}
 NOTHING = 1e-9  # counts below this are rounding: an item with three gold labels counts in thirds
 
 _STEPS = np.arange(len(LABELS))
 _CREDITS = np.array([CREDIT[label] for label in LABELS])
-# Cost of each cell, 0 (agree) to 1 (furthest apart). Unscored agrees with nothing.
-_NOMINAL = np.vstack([1.0 - np.eye(len(LABELS)), np.ones(len(LABELS))])
-_QUADRATIC = np.vstack([(np.subtract.outer(_STEPS, _STEPS) / (len(LABELS) - 1)) ** 2, np.ones(len(LABELS))])
+# Cost of each cell, 0 (agree) to 1 (furthest apart). What is no verdict agrees with nothing.
+_NONE = np.ones((len(GIVEN) - len(LABELS), len(LABELS)))
+_NOMINAL = np.vstack([1.0 - np.eye(len(LABELS)), _NONE])
+_QUADRATIC = np.vstack([(np.subtract.outer(_STEPS, _STEPS) / (len(LABELS) - 1)) ** 2, _NONE])
 
 
 def confusion(given: Sequence[str], gold: Sequence[tuple[str, ...]]) -> Array:
@@ -60,7 +61,7 @@ def gold_columns(gold: tuple[str, ...]) -> list[int]:
 
 
 def judged(counts: Array) -> Array:
-    """The same counts without what the grader left unscored: `accuracy(judged(counts))` is the accuracy among judged."""
+    """The same counts without what the grader left unclear or unscored: `accuracy(judged(counts))` is the accuracy among judged."""
     return np.concatenate([counts[..., : len(LABELS), :], np.zeros_like(counts[..., len(LABELS) :, :])], axis=-2)
 
 
@@ -107,19 +108,25 @@ METRICS: dict[str, Callable[[Array], Array]] = {
     "kappa": kappa,
     "quadratic_kappa": quadratic_kappa,
     "macro_f1": macro_f1,
+    "accuracy_of_judged": lambda counts: accuracy(judged(counts)),
+    "kappa_of_judged": lambda counts: kappa(judged(counts)),
+    "macro_f1_of_judged": lambda counts: macro_f1(judged(counts)),
 }
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """One grader against gold. Only `accuracy_of_judged` and `bias` leave the unscored out; None: not defined for these items."""
+    """One grader against gold. What is no verdict (unclear, unscored) agrees with nothing, except in `..._of_judged` and `bias`, which leave it
+    out; None: not defined for these items."""
 
     items: int
     coverage: float | None
     accuracy: float | None
     accuracy_of_judged: float | None
     macro_f1: float | None
+    macro_f1_of_judged: float | None
     kappa: float | None
+    kappa_of_judged: float | None
     quadratic_kappa: float | None
     bias: float | None
 
@@ -132,7 +139,9 @@ def agreement(counts: Array) -> Agreement:
         accuracy=_plain(accuracy(counts)),
         accuracy_of_judged=_plain(accuracy(judged(counts))),
         macro_f1=_plain(macro_f1(counts)),
+        macro_f1_of_judged=_plain(macro_f1(judged(counts))),
         kappa=_plain(kappa(counts)),
+        kappa_of_judged=_plain(kappa(judged(counts))),
         quadratic_kappa=_plain(quadratic_kappa(counts)),
         bias=_plain(bias(counts)),
     )

@@ -102,7 +102,9 @@ async def _yardsticks(run: Run, dataset: Dataset, library: Library) -> tuple[lis
         store = ReplyStore()
         try:
             inputs = harness.Inputs(load_variant(BASE), dataset, library)
-            evaluation = await harness.prepare(Setup(cases=run.cases, only=run.only, model=name, sections=run.sections), inputs, store)
+            evaluation = await harness.prepare(
+                Setup(cases=run.cases, only=run.only, model=name, sections=run.sections, elsewhere=run.elsewhere), inputs, store
+            )
             found.append(evaluation.scored())
         except ConfigurationError as error:
             notes.append(f"The yardstick {name} could not be computed: {str(error).splitlines()[0]}")

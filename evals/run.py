@@ -13,6 +13,7 @@ from agent.errors import ConfigurationError
 from agent.library import Library
 from agent.replies import ReplyStore, Usage
 from agent.schema import Level, LevelSignal, SectionResult, Value, Verdict, VerdictStatus
+from agent.scope import ELSEWHERE
 from agent.scoring import scorecard, section_score
 from evals.dataset import Case, Dataset, Label, Quality, Split
 from evals.prices import price_of
@@ -96,6 +97,7 @@ class Run(Value):
     figures_only: tuple[str, ...]  # cases of the report split: they are counted, and nobody reads in them
     trials: int
     sections: tuple[str, ...]  # empty: all
+    elsewhere: int = ELSEWHERE
     dataset: str  # digest
     corpus: str  # digest
     prompts: dict[str, str]  # name -> template
@@ -119,6 +121,7 @@ class Setup(Value):
     model: str
     trials: int = 1
     sections: tuple[str, ...] = ()
+    elsewhere: int = ELSEWHERE  # words of other sections that a model reads
     kind: Literal["grade"] = "grade"
 
 
@@ -138,10 +141,11 @@ def score_run(setup: Setup, variant: Variant, dataset: Dataset, library: Library
         figures_only=tuple(case.id for case in dataset if case.entry.split == "report"),
         trials=setup.trials,
         sections=setup.sections,
+        elsewhere=setup.elsewhere,
         dataset=dataset.digest,
         corpus=library.digest,
         prompts=variant.prompts.texts,
-        thresholds=variant.thresholds.model_dump(),
+        thresholds=variant.thresholds.model_dump(exclude_none=True),
         rows=tuple(rows),
         section_scores=tuple(score for case in dataset for trial in trials for score in _section_scores(case, trial, results, library)),
         case_scores=tuple(_case_score(case, trial, results, library, setup.sections) for case in dataset for trial in trials),
@@ -185,7 +189,7 @@ def gold_result(case: Case, section: str, library: Library) -> SectionResult:
             status=case.by_criterion[c.id].verdict,
             confidence=1.0,
             reason="gold",
-            hints=min(3, case.transcript.hints_given(c.id)),
+            hints=case.transcript.hints_given(c.id, case.by_criterion[c.id].turn),
         )
         for c in rubric.criteria
     ]

@@ -10,9 +10,10 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from agent.errors import InterviewError
-from agent.grader import Assessment, Grader
+from agent.grader import Grader
 from agent.replies import MissingReply, ReplyStore, Request
 from agent.schema import SectionResult
+from agent.scope import Assessment
 from evals.dataset import Case
 from evals.executors import Executor, Outcome
 

@@ -99,8 +99,9 @@ def _cells(shares: Array) -> Array:
     A wrong verdict is one of the two other labels, with equal chance; two wrong ones fall independently.
     """
     right, lost, gained = np.moveaxis(shares, -1, 0)
-    hit = np.vstack([np.eye(len(LABELS)), np.zeros(len(LABELS))])  # [label, gold]
-    miss = np.vstack([(1 - np.eye(len(LABELS))) / (len(LABELS) - 1), np.zeros(len(LABELS))])
+    never = np.zeros((len(GIVEN) - len(LABELS), len(LABELS)))  # what is no verdict does not occur
+    hit = np.vstack([np.eye(len(LABELS)), never])  # [label, gold]
+    miss = np.vstack([(1 - np.eye(len(LABELS))) / (len(LABELS) - 1), never])
     kinds = ((right * (1 - lost), hit, hit), (right * lost, hit, miss), ((1 - right) * gained, miss, hit), ((1 - right) * (1 - gained), miss, miss))
     cells = sum(np.multiply.outer(chance, base[:, None, :] * candidate[None, :, :] * np.array(GOLD)) for chance, base, candidate in kinds)
     return np.asarray(cells).reshape(*right.shape, -1)

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from agent.schema import LEVELS
 from evals.dataset import QUALITIES
-from evals.metrics import Agreement, Calibration, agreement, calibration, confusion
+from evals.metrics import LABELS, Agreement, Calibration, agreement, calibration, confusion
 from evals.run import CaseScore, Row, Run
 from evals.statistics import GradedItem, agreement_interval
 
@@ -46,7 +46,7 @@ def intervals(run: Run, metrics: Sequence[str] = ("accuracy", "kappa", "macro_f1
 
 def calibrated(run: Run) -> Calibration:
     """Whether the confidences of the judged verdicts mean what they say."""
-    judged = [row for row in run.rows if row.status != "unscored"]
+    judged = [row for row in run.rows if row.status in LABELS]
     right = [sum(label == row.status for label in row.gold) / len(row.gold) for row in judged]
     return calibration([row.confidence for row in judged], right)
 
@@ -105,6 +105,7 @@ def run_summary(run: Run) -> dict[str, Any]:
         "intervals": intervals(run),
         "calibration": {"brier": sure.brier, "expected_error": sure.expected_error},
         "failed_quotes": {"first": first, "still": still},
+        "unclear": sum(row.status == "unclear" for row in run.rows),
         "unscored": sum(row.status == "unscored" for row in run.rows),
         "section_score_error": score_error(run),
         "ordering": ordering(run.case_scores),

@@ -2,13 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError
 
 from agent.errors import ConfigurationError
-from agent.grader import MET, PARTIAL
 from agent.prompts import SHIPPED, Prompts
 from agent.schema import Value
 
@@ -18,16 +16,11 @@ THRESHOLDS = "embedded.yaml"
 
 
 class Thresholds(Value):
-    """Probabilities from which on the embedded grader gives full and half credit."""
+    """What of the embedded grader can be set: the chance that a verdict must have to be given (None: as trained; below it the criterion is
+    unclear), and log-odds added to met and partial."""
 
-    met: float = Field(default=MET, gt=0, lt=1)
-    partial: float = Field(default=PARTIAL, gt=0, lt=1)
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.met < self.partial:
-            raise ValueError("`met` is not below `partial`")
-        return self
+    sure: float | None = Field(default=None, ge=0, lt=1)
+    lenience: float = Field(default=0.0, ge=-5, le=5)
 
 
 @dataclass(frozen=True)
@@ -58,4 +51,4 @@ def _thresholds(path: Path) -> Thresholds:
     try:
         return Thresholds.model_validate(yaml.safe_load(path.read_text()) or {})
     except (yaml.YAMLError, ValidationError) as error:
-        raise ConfigurationError(f"{path}: thresholds are `met: 0.5` and `partial: 0.35`, each between 0 and 1 ({error})") from None
+        raise ConfigurationError(f"{path}: thresholds are `sure: 0.5` (0 to 1) and `lenience: 0.3` (log-odds, -5 to 5): {error}") from None

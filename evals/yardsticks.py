@@ -6,9 +6,9 @@ from itertools import product
 
 import numpy as np
 
-from agent.grader import Assessment
 from agent.library import Library
 from agent.schema import Criterion, SectionResult, Transcript, Verdict, VerdictStatus
+from agent.scope import Assessment
 from agent.scoring import section_result
 from agent.text import content_words, sentences
 from evals.dataset import LABELS, Dataset

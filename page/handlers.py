@@ -4,14 +4,14 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
 
 import gradio as gr
 
 from agent.assembly import Parts
 from agent.drafting import draft_scenario
 from agent.errors import Conflict, InterviewError, NotFound
-from agent.events import Intent
+from agent.events import Intent, Label
 from agent.schema import Level, Scenario
 from agent.session import Desk, InterviewSession
 from agent.settings import EMBEDDED
@@ -136,6 +136,19 @@ class Handlers:
         async for changes in self._graded(session, again=section):
             yield changes
 
+    async def disagree(self, section: str, criterion: str, verdict: str, why: str, interview: str, request: gr.Request) -> AsyncIterator[Changes]:
+        """Keep what the candidate thinks of a verdict; an empty `verdict` takes it back."""
+        try:
+            session = await self._mine(interview, request)
+            await session.disagree(section, criterion, cast("Label", verdict) or None, why)
+        except Exception as error:
+            yield {self._page.complaint: self._words(error)}
+            return
+        card, settled = session.scorecard(), {self._page.complaint: ""}
+        if card is not None:
+            settled[self._page.card] = await asyncio.to_thread(results.body, session, card, self._parts)
+        yield settled
+
     async def length(self, minutes: float) -> str:
         """The minutes per section of an interview of this length."""
         return start.plan(self._parts.library, float(minutes))
@@ -201,16 +214,16 @@ class Handlers:
         page, known = self._page, dict(session.interview.results)
         if again:
             known.pop(again, None)
-        card = None if again else session.scorecard()
+        card = None
         try:
-            if card is None:
+            if again or session.scorecard() is None:
                 yield self._view.grading(session, known)
-                async for update in session.grade(again=[again] if again else ()):
-                    if isinstance(update, Graded):
-                        known[update.result.id] = update.result
-                        yield {page.card: results.progress(session, known, self._parts.library)}
-                    elif isinstance(update, ScorecardReady):
-                        card = update.card
+            async for update in session.grade(again=[again] if again else ()):  # nothing to do is quick
+                if isinstance(update, Graded):
+                    known[update.result.id] = update.result
+                    yield {page.card: results.progress(session, known, self._parts.library)}
+                elif isinstance(update, ScorecardReady):
+                    card = update.card
             if card is not None:
                 yield await asyncio.to_thread(self._view.scorecard, session, card)
         except Exception as error:

@@ -46,12 +46,17 @@ class Layout:
     downloads: gr.HTML
     practise: gr.Button
     regrade: gr.Button
+    disagree: gr.Button
+    complaint: gr.HTML
     # carriers: filled by the script at each event
     interview: gr.Textbox
     message: gr.Textbox
     choice: gr.Textbox
     own: gr.Textbox
     level: gr.Textbox
+    criterion: gr.Textbox
+    verdict: gr.Textbox
+    why: gr.Textbox
 
 
 def theme() -> Base:
@@ -69,7 +74,7 @@ def lay_out(library: Library, interviewer: str) -> Layout:
         found |= _interview()
     with gr.Column(elem_id="scorecard", elem_classes="screen"):
         found |= _scorecard()
-    found |= {name: gr.Textbox(visible=False) for name in ("interview", "message", "choice", "own", "level")}
+    found |= {name: gr.Textbox(visible=False) for name in ("interview", "message", "choice", "own", "level", "criterion", "verdict", "why")}
     return Layout(**found)  # type: ignore[arg-type]
 
 
@@ -120,13 +125,14 @@ def _interview() -> dict[str, object]:
 
 
 def _scorecard() -> dict[str, object]:
-    found: dict[str, object] = {name: _html(name) for name in ("headline", "ungraded", "card", "said")}
+    found: dict[str, object] = {name: _html(name) for name in ("headline", "ungraded", "card", "complaint", "said")}
     with gr.Column(elem_id="afterwards"):
         found["downloads"] = _html("downloads")
         with gr.Row(elem_id="onwards"):
             found["practise"] = gr.Button("Practise the two weakest sections", variant="primary", elem_id="practise")
             _html("another", '<a class="plain" href="./">New interview</a>')
     found["regrade"] = gr.Button("Grade again", elem_id="regrade", elem_classes="by-script")
+    found["disagree"] = gr.Button("Disagree", elem_id="disagree", elem_classes="by-script")
     return found
 
 

@@ -22,6 +22,9 @@ const interviewPage = (() => {
   let ending = false;
   let warned = ""; // what the start screen last said went wrong
   let section = ""; // the section to grade again
+  let opinion = []; // what the candidate thinks of a verdict: section, criterion, verdict, why
+  let goal = ""; // what gets the focus when the scorecard comes back from the server
+  let opened = new Set(); // ids of what the candidate unfolded in the scorecard
 
   // --- kept in this browser ---------------------------------------------------------------------------------------
 
@@ -83,6 +86,11 @@ const interviewPage = (() => {
     warned = notice;
     const live = byId("live")?.textContent.trim() || byId("problem")?.textContent.trim();
     if (live) document.body.classList.remove("thinking");
+    const card = document.querySelector("#card .scorecard");
+    if (card && !card.dataset.seen) {
+      card.dataset.seen = "yes";
+      restoreCard(card);
+    }
     dress();
   }
 
@@ -95,6 +103,7 @@ const interviewPage = (() => {
     const place = `${data.screen} ${data.interview}`;
     if (place !== shown) {
       shown = place;
+      opened = new Set();
       address(data.interview);
       if (data.screen === "interview") restore(data.interview);
       window.scrollTo(0, 0);
@@ -159,6 +168,56 @@ const interviewPage = (() => {
   }
 
   const grading = () => [section, current().interview];
+
+  // --- the scorecard ----------------------------------------------------------------------------------------------
+
+  const disagreeing = () => [...opinion, current().interview];
+  const draftOf = (criterion) => `opinion:${current().interview}:${criterion}`;
+
+  // The server draws the scorecard anew after each change: what was unfolded, half written and in focus is put back.
+  function restoreCard(card) {
+    for (const fold of card.querySelectorAll("details.objection")) {
+      const draft = JSON.parse(kept.get(draftOf(fold.id.slice("objection-".length))) || "null");
+      if (!draft) continue;
+      fold.open = true;
+      for (const choice of fold.querySelectorAll("input")) choice.checked = choice.value === draft.verdict;
+      fold.querySelector("textarea").value = draft.why;
+    }
+    for (const done of card.querySelectorAll("[data-take-back]")) kept.set(draftOf(done.dataset.takeBack), "");
+    for (const id of opened) byId(id)?.setAttribute("open", "");
+    if (goal) setTimeout(arrive, 30);
+  }
+
+  function arrive() {
+    const target = document.querySelector(goal) || document.querySelector("#headline h1");
+    target?.focus({ preventScroll: true });
+    goal = "";
+  }
+
+  function think(criterion, verdict, why, place) {
+    opinion = [place, criterion, verdict, why];
+    goal = verdict ? `[data-take-back="${criterion}"]` : `#objection-${criterion} > summary`;
+    byId("disagree")?.click();
+  }
+
+  function keep(button) {
+    const fold = button.closest(".objection");
+    const choice = fold.querySelector("input:checked");
+    fold.querySelector(".missing").textContent = choice ? "" : "Choose what you think is right.";
+    if (!choice) return void fold.querySelector("input").focus();
+    think(button.dataset.keep, choice.value, fold.querySelector("textarea").value, button.dataset.section);
+  }
+
+  function drafted(fold) {
+    const draft = { verdict: fold.querySelector("input:checked")?.value || "", why: fold.querySelector("textarea").value };
+    kept.set(draftOf(fold.id.slice("objection-".length)), draft.verdict || draft.why ? JSON.stringify(draft) : "");
+  }
+
+  function unfolded(event) {
+    const fold = event.target;
+    if (!(fold instanceof Element) || !fold.id || !fold.closest("#card")) return;
+    fold.open ? opened.add(fold.id) : opened.delete(fold.id);
+  }
 
   // --- the clock --------------------------------------------------------------------------------------------------
 
@@ -249,8 +308,10 @@ const interviewPage = (() => {
     attribute(box("answer"), "aria-describedby", "clock-note");
     attribute(byId("refresh"), "tabindex", "-1");
     attribute(byId("refresh"), "aria-hidden", "true");
-    attribute(byId("regrade"), "tabindex", "-1");
-    attribute(byId("regrade"), "aria-hidden", "true");
+    for (const id of ["regrade", "disagree"]) {
+      attribute(byId(id), "tabindex", "-1");
+      attribute(byId(id), "aria-hidden", "true");
+    }
     if (pane && !pane.dataset.watched) {
       pane.dataset.watched = "yes";
       pane.addEventListener("scroll", () => { atEnd = pane.scrollHeight - pane.scrollTop - pane.clientHeight < 120; });
@@ -287,7 +348,11 @@ const interviewPage = (() => {
       ending = false;
     } else if (target.dataset.grade) {
       section = target.dataset.grade;
+      goal = `[data-grade="${section}"]`;
       byId("regrade")?.click();
+    } else if (target.dataset.keep || target.dataset.takeBack) {
+      if (event.detail > 1) return; // the second half of a double click
+      target.dataset.keep ? keep(target) : think(target.dataset.takeBack, "", "", target.dataset.section);
     } else if (CONTROLS.includes(target.id)) {
       // A second click of a double click, or one while the interviewer speaks, would be answered a second time.
       if (event.detail > 1 || document.body.classList.contains("thinking")) {
@@ -320,6 +385,8 @@ const interviewPage = (() => {
   function typed(event) {
     const field = event.target instanceof Element ? event.target.closest("#answer, #notes") : null;
     if (field && current().interview) kept.set(`${field.id}:${current().interview}`, event.target.value);
+    const fold = event.target instanceof Element ? event.target.closest("details.objection") : null;
+    if (fold) drafted(fold);
     if (event.target.id === "own-title") document.querySelector("input[name=scenario][value=own]").checked = true;
   }
 
@@ -334,6 +401,7 @@ const interviewPage = (() => {
     if (event.key === "Enter" && event.target.closest?.("#answer")) event.stopImmediatePropagation();
   }, true);
   window.addEventListener("input", typed, true);
+  window.addEventListener("toggle", unfolded, true);
   window.addEventListener("pagehide", () => {
     const { screen, interview } = current();
     if (screen === "interview" && interview) navigator.sendBeacon(`leave/${interview}`);
@@ -345,6 +413,6 @@ const interviewPage = (() => {
   setInterval(beat, BEAT);
   setInterval(paint, 500);
 
-  return { here, sending, choosing, grading };
+  return { here, sending, choosing, grading, disagreeing };
 })();
 window.interviewPage = interviewPage;

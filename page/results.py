@@ -33,7 +33,7 @@ def body(session: InterviewSession, card: Scorecard, parts: Parts) -> str:
     """The scorecard itself."""
     from agent.rendering import scorecard_fragment
 
-    return scorecard_fragment(card, session.transcript(), parts.library)
+    return scorecard_fragment(card, session.transcript(), parts.library, session.interview.disagreements, interactive=True)
 
 
 def said(session: InterviewSession, parts: Parts) -> str:

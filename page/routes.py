@@ -75,4 +75,4 @@ def document(session: InterviewSession, parts: Parts, kind: str) -> str:
     from agent.rendering import report_html, report_markdown
 
     write = report_markdown if kind == "md" else report_html
-    return write(card, transcript, parts.library)
+    return write(card, transcript, parts.library, session.interview.disagreements)

@@ -15,6 +15,7 @@ HERE = "(...values) => interviewPage.here(values)"
 SENDING = "(...values) => interviewPage.sending(values)"
 CHOOSING = "(...values) => interviewPage.choosing(values)"
 GRADING = "(...values) => interviewPage.grading(values)"
+DISAGREEING = "(...values) => interviewPage.disagreeing(values)"
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
 
 
@@ -35,6 +36,8 @@ def wire(blocks: gr.Blocks, page: Layout, handlers: Handlers) -> None:
     on(page.refresh.click, handlers.refresh, [page.interview], HERE)
     on(page.practise.click, handlers.practise, [page.interview], HERE)
     on(page.regrade.click, handlers.regrade, [page.choice, page.interview], GRADING)
+    opinion = [page.choice, page.criterion, page.verdict, page.why, page.interview]
+    on(page.disagree.click, handlers.disagree, opinion, DISAGREEING, trigger_mode="multiple")
     page.minutes.change(handlers.length, page.minutes, page.plan, trigger_mode="always_last", **QUIET)
 
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import yaml
 
-from agent.grader import Assessment
 from agent.library import Library
 from agent.replies import ReplyStore
 from agent.schema import SectionResult, Verdict
+from agent.scope import Assessment
 from agent.scoring import section_result
 from evals.dataset import Case, Dataset, load_dataset
 from evals.run import Run, Setup, score_run
@@ -25,7 +25,10 @@ from tests.openai_server import Behaviour, Kept
 
 SECTIONS = ("0", "2")
 SAID = {
-    "framing-what-is-measured": ("0", "You watch me think aloud, while in {place} I would first measure the old code for a fortnight."),
+    "framing-what-is-measured": (
+        "0",
+        "This hour tests how I think aloud, while at work in {place} I would first measure the old code for a fortnight.",
+    ),
     "framing-team-familiarity": ("0", "My people in {place} ship Java and MySQL, so I stay with these two although others are faster."),
     "framing-time-plan": ("0", "Five minutes go to the scope, as in {place}, and ten are left for the services."),
     "main-request-walked": ("2", "A tap in {place} reaches the gateway, then the link program, and that reads one row of MySQL."),
@@ -141,7 +144,7 @@ def graded(assessment: Assessment, case: Case, library: Library, wrong: Collecti
 
 # --- a judge ----------------------------------------------------------------------------------------------------
 
-AGAIN = "Your last quotes were not found"  # how the product begins its second question
+AGAIN = "Your last quotes could not be used"  # how the product begins its second question
 
 
 def judge(dataset: Dataset, wrong: Collection[str] = (), misquoted: Collection[str] = (), late: bool = True) -> Callable[[Kept], Behaviour]:

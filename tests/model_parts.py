@@ -1,14 +1,25 @@
 """What the tests of the model path share: a form to fill in, a model at a test server, and words heard from a stream."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import cache
 
 from pydantic import BaseModel
 
+from agent.assembly import readers
+from agent.encoder import Encoder
+from agent.estimator import Estimator
+from agent.library import Library, load_library
 from agent.llm import Message, OpenAIChatModel
-from tests.openai_server import OpenAIServer
+from tests.openai_server import Behaviour, Kept, OpenAIServer, fills, says
 
 ASKED = [Message("system", "You answer."), Message("user", "Where, and how many?")]
+
+
+@cache
+def estimator() -> Estimator:
+    """What reads a candidate's words; loaded once."""
+    return readers(load_library(), Encoder())[1]
 
 
 class Place(BaseModel):
@@ -34,3 +45,18 @@ async def heard(words: AsyncIterator[str], into: list[str] | None = None) -> str
     async for piece in words:
         pieces.append(piece)
     return "".join(pieces)
+
+
+def judging(library: Library, quote: str, question: str = "Where does the code come from?") -> Callable[[Kept], Behaviour]:
+    """A model that speaks when it is asked to, and meets the first criterion of whatever section it grades, where the quote was said."""
+
+    def behaviour(request: Kept) -> Behaviour:
+        if request.streamed:
+            return says(question, between=0.01)
+        rubric = next(rubric for rubric in library.rubrics.values() if f"### {rubric.criteria[0].id}" in request.text)
+        verdicts = [{"criterion": c.id, "quotes": [], "reason": "Not said.", "verdict": "not_observed"} for c in rubric.criteria]
+        if quote in request.text:
+            verdicts[0] = {"criterion": rubric.criteria[0].id, "quotes": [quote], "reason": "It says so.", "verdict": "met"}
+        return fills({"verdicts": verdicts})
+
+    return behaviour

@@ -10,12 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 
 from agent.__main__ import main
 from agent.assembly import assemble
+from agent.library import Library
 from agent.settings import Settings
 from agent.store import EventStore
 from tests.conftest import DATA
+from tests.model_parts import judging
+from tests.openai_server import OpenAIServer, fails
 
 ROOT = Path(__file__).parent.parent
 Agent = Callable[..., "Done"]
@@ -95,6 +99,12 @@ def test_play_without_json_prints_the_report(home: Path, agent: Agent) -> None:
         (("export", "nothing"), "no interview"),
         (("erase", "nothing"), "no interview"),
         (("schema", "poem"), "transcript"),
+        (("grade",), "--again"),
+        (("grade", "--again", "nothing"), "no interview"),
+        (("grade", "--again", "nothing", "file.json"), "leave out files"),
+        (("grade", "--again", "nothing", "--level", "mid"), "leave out files"),
+        (("export", "nothing", "--format", "gold"), "no interview"),
+        (("export", "nothing", "--format", "pdf"), "json, md, html or gold"),
     ],
 )
 def test_bad_input_is_one_clear_line_and_a_failing_exit_code(home: Path, agent: Agent, arguments: tuple[str, ...], complaint: str) -> None:
@@ -159,3 +169,105 @@ def test_a_model_that_fails_leaves_every_file_with_an_unscored_card(home: Path, 
     cards = [json.loads(line) for line in done.stdout.splitlines()]
     assert [card["sections"][6]["status"] for card in cards] == ["unscored"] * 3
     assert all(card["overall"]["score"] is None and card["grader"] == "nobody" for card in cards)
+
+
+# --- graded again, and disagreed with ---------------------------------------------------------------------------
+
+SAID = "The phone gets its own small backend that returns one channel's last fifty messages, because that is one read by key"
+ANSWER = f"We keep the messages partitioned by conversation id, because every read asks for one. {SAID}."
+
+
+async def keep_ungraded(home: Path, end: bool = True) -> str:
+    """An interview on sections 5 and 6, whose grader could not be reached."""
+    settings = Settings(_env_file=None, data=home, base_url="http://127.0.0.1:9/v1", api_key="k", grader_model="test-model")
+    store = EventStore(settings.database)
+    desk = assemble(settings).desk(store, grace=None)
+    session = await desk.start(desk.context.library.scenario("team-chat"), "mid", 45, owner="somebody", sections=("5", "6"))
+    for updates in (session.go_on(), session.reply(ANSWER), session.click("done"), session.reply("I would have to think.")):
+        async for _ in updates:
+            pass
+    async for _ in session.click("end") if end else session.grade():
+        pass
+    async for _ in session.grade():
+        pass
+    store.close()
+    return session.id
+
+
+async def disagree(home: Path, interview: str, *opinions: tuple[str, str, str, str]) -> None:
+    settings = Settings(_env_file=None, data=home)
+    store = EventStore(settings.database)
+    session = await assemble(settings).desk(store).open(interview)
+    for section, criterion, verdict, why in opinions:
+        await session.disagree(section, criterion, verdict, why)  # type: ignore[arg-type]
+    store.close()
+
+
+@pytest.fixture
+def model(server: OpenAIServer, library: Library) -> dict[str, str]:
+    """The settings of a model that grades."""
+    server.always = judging(library, SAID)
+    return {"OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": "test-key", "AGENT_GRADER_MODEL": "test-model"}
+
+
+def test_a_kept_interview_whose_grader_failed_is_graded_again(home: Path, agent: Agent, server: OpenAIServer, model: dict[str, str]) -> None:
+    kept = asyncio.run(keep_ungraded(home))
+    done = agent("grade", "--again", kept, "--json", **model)
+    assert (done.returncode, done.stderr) == (0, "Graded again: 5, 6.\n")
+    card = json.loads(done.stdout)
+    assert card["interview"] == kept
+    assert [(row["status"], row["verdicts"][0]["status"]) for row in card["sections"]] == [
+        ("graded", "met"),
+        ("graded", "met"),
+    ]  # it counts wherever it was said
+    asked = len(server.requests)
+    again = agent("grade", "--again", kept, **model)
+    assert (again.returncode, again.stderr) == (0, "No section's grader failed, so nothing was graded again.\n")
+    assert again.stdout.startswith("# ") and "## How this was graded" in again.stdout
+    assert len(server.requests) == asked
+
+
+def test_what_fails_again_is_told_and_stays_unscored(home: Path, agent: Agent, server: OpenAIServer, model: dict[str, str]) -> None:
+    kept = asyncio.run(keep_ungraded(home))
+    server.always = fails(503)
+    done = agent("grade", "--again", kept, **model)
+    assert done.returncode == 0
+    assert done.stderr.splitlines()[-1].startswith("Failed again: 5, 6 (")
+    assert "unscored" in done.stdout
+
+
+def test_an_interview_that_goes_on_is_not_graded_again(home: Path, agent: Agent) -> None:
+    done = agent("grade", "--again", asyncio.run(keep_ungraded(home, end=False)))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "is not over" in done.stderr
+
+
+def test_disagreements_are_exported_as_candidate_gold(home: Path, agent: Agent, model: dict[str, str], library: Library) -> None:
+    kept = asyncio.run(keep_ungraded(home))
+    none = agent("export", kept, "--format", "gold")
+    assert (none.returncode, none.stdout) == (1, "") and "Nobody disagreed" in none.stderr
+    agent("grade", "--again", kept, **model)
+    five, six = library.rubrics["5"].criteria, library.rubrics["6"].criteria
+    opinions = [("6", six[1].id, "partial", ""), ("5", five[0].id, "not_observed", "No: that\nwas luck."), ("5", five[1].id, "met", "")]
+    asyncio.run(disagree(home, kept, *opinions, ("5", five[1].id, None, "")))  # type: ignore[arg-type]
+    found = yaml.safe_load(agent("export", kept, "--format", "gold").stdout)
+    first = {
+        "criterion": five[0].id,
+        "section": "5",
+        "verdict": "not_observed",
+        "graded": "met",
+        "grader": "test-model",
+        "turn": 2,
+        "quote": f"{SAID}.",
+    }
+    assert found == {
+        "case": kept,
+        "scenario": "team-chat",
+        "rubrics": {"5": library.rubrics["5"].version, "6": library.rubrics["6"].version},
+        "verdicts": [
+            first | {"note": "No: that\nwas luck."},
+            {"criterion": six[1].id, "section": "6", "verdict": "partial", "graded": "not_observed", "grader": "test-model"},
+        ],
+    }
+    assert "You disagreed: not observed." in agent("export", kept, "--format", "md").stdout
+    assert "You disagreed: partly." in agent("export", kept, "--format", "html").stdout

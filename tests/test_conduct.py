@@ -8,11 +8,13 @@ import pytest
 
 from agent.assembly import Parts
 from agent.clock import ManualClock
+from agent.events import Asked
 from agent.library import Library
 from agent.llm import ScriptedChatModel
 from agent.model_interviewer import ModelInterviewer
 from agent.recorded import RecordedChatModel
 from agent.replies import ReplyStore
+from agent.schema import Move
 from agent.state import InterviewContext
 from agent.text import content_words
 from evals.conduct import Conductor, KeyTerms, Next, Position, figures, lines
@@ -113,19 +115,18 @@ async def test_a_leak_is_found_in_a_question_that_has_the_answer_in_it_and_not_i
     assert (leaky.leaks, clean.leaks) == ((telling[0],), ())
 
 
-async def test_a_word_that_the_candidate_used_is_no_leak(parts: Parts, library: Library, conductor: Conductor, dataset: Dataset) -> None:
+async def test_a_word_that_the_candidate_used_is_no_leak(library: Library, conductor: Conductor, dataset: Dataset) -> None:
     case = dataset.case("url-shortener-a")
     position, row = await follow_up(conductor, case)
     assert row.criterion is not None
-    word = sorted(KeyTerms(library).of(library.criteria[row.criterion]) - content_words(position.interview.started.scenario.brief))[0]
+    criterion = library.criteria[row.criterion]
+    word = sorted(KeyTerms(library).of(criterion) - content_words(position.interview.started.scenario.brief))[0]
     answer = case.transcript.turns[1]
     turns = (case.transcript.turns[0], answer.model_copy(update={"text": f"{answer.text} So much for {word}."}), *case.transcript.turns[2:])
     said = replace(case, transcript=case.transcript.model_copy(update={"turns": turns}))
-    speaker = saying(f"And what of {word}?", parts, library)
-    before, after = [(await speaker.positions(one))[0] for one in (case, said)]
-    leaky, fine = await speaker.next(before), await speaker.next(after)
-    assert leaky is not None and fine is not None and leaky.criterion == fine.criterion == row.criterion
-    assert (leaky.leaks, fine.leaks) == ((word,), ())
+    before, after = [(await conductor.positions(one))[0] for one in (case, said)]
+    asked = Asked(elapsed=0.0, section="0", text=f"And what of {word}?", move=Move(kind="follow_up", criterion=criterion.id))
+    assert (conductor._leaks(before, asked, criterion), conductor._leaks(after, asked, criterion)) == ((word,), ())
 
 
 @pytest.mark.parametrize(

@@ -19,14 +19,15 @@ from typing import Any
 import pytest
 import yaml
 
+from agent.assembly import readers
 from agent.encoder import Encoder
 from agent.errors import ConfigurationError, InterviewError, MalformedReply, ModelUnavailable
-from agent.grader import Assessment, EmbeddedGrader
+from agent.grader import EmbeddedGrader
 from agent.library import Library, load_library
 from agent.llm import GRADED, Filled, Message, OpenAIChatModel
-from agent.matcher import Matcher
 from agent.replies import ReplyStore, Request
 from agent.schema import SectionResult, Transcript
+from agent.scope import Assessment
 from evals.dataset import SHIPPED
 from evals.executors import Executor
 from evals.executors.batch import BatchExecutor, Ledger
@@ -480,7 +481,7 @@ async def test_a_file_that_is_no_ledger_is_refused(by_batch: Made, store: ReplyS
 def embedded_model() -> Any:
     """What a worker grades with."""
     library = load_library()
-    return EmbeddedModel("embedded@test", library, Matcher(library, Encoder()), Thresholds())
+    return EmbeddedModel("embedded@test", library, readers(library, Encoder())[1], Thresholds())
 
 
 class Frail:
@@ -518,7 +519,7 @@ async def test_workers_grade_as_this_process_does(library: Library, store: Reply
     transcript = Transcript.model_validate(yaml.safe_load((SHIPPED / "transcripts" / "url-shortener-a.yaml").read_text()))
     asked = [Assessment(transcript, section) for section in ("1", "4")]
     requests = [as_request("embedded@test", assessment) for assessment in asked]
-    grader = EmbeddedGrader(library, Matcher(library, Encoder()))
+    grader = EmbeddedGrader(library, readers(library, Encoder())[1])
 
     async def here() -> list[SectionResult]:
         return [await grader.grade(assessment) for assessment in asked]

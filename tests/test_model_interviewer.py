@@ -28,7 +28,7 @@ def conducted_by(parts: Parts, model: ChatModel) -> Parts:
     """The shipped parts with a model that speaks and grades."""
     embedded = EmbeddedInterviewer(parts.library, parts.matcher, parts.retriever)
     speaks = ModelInterviewer(model, embedded, parts.prompts, parts.library, parts.retriever)
-    return replace(parts, interviewer=speaks, grader=ModelGrader(parts.library, model, parts.prompts))
+    return replace(parts, interviewer=speaks, grader=ModelGrader(parts.library, model, parts.prompts, parts.estimator))
 
 
 @asynccontextmanager

@@ -168,12 +168,16 @@ def covered(parts: Parts, question: str, answer: str, section: str = "6") -> dic
     for name in dict.fromkeys((section, "6")):
         made = fold(made, [SectionOpened(section=name, seconds=300), Spoken(section=name, text=question, move=Move(kind="ask"))])
         made = fold(made, [Answered(section=name, text=answer if name == section else "So it is.", message=name)])
-    return Observer(parts.matcher, FactFinder(parts.encoder)).observe(made, 0.0).coverage
+    return Observer(parts.matcher, parts.estimator, FactFinder(parts.encoder)).observe(made, 0.0).coverage
 
 
-def test_what_was_said_in_the_section_is_covered_and_what_was_said_elsewhere_or_echoed_is_not(parts: Parts) -> None:
-    criterion = parts.library.criteria["store-fits-access"]
-    said = criterion.examples[0]
-    assert covered(parts, "How?", said)[criterion.id] >= COVERED
-    assert covered(parts, "How?", said, section="5")[criterion.id] < COVERED
-    assert covered(parts, said, said)[criterion.id] < COVERED
+STORE_SAID = (
+    "Redirects are one read by short code and nothing else, 20,000 a second, no joins and no ranges, "
+    "so the links go into a key-value store, DynamoDB."
+)
+
+
+def test_what_was_said_is_covered_wherever_it_was_said_and_an_echo_is_not(parts: Parts) -> None:
+    assert covered(parts, "How?", STORE_SAID)["store-fits-access"] >= COVERED
+    assert covered(parts, "How?", STORE_SAID, section="5")["store-fits-access"] >= COVERED
+    assert covered(parts, STORE_SAID, STORE_SAID)["store-fits-access"] < COVERED

@@ -1,14 +1,19 @@
 """A model over recordings: what was asked before costs nothing, through a real server that counts."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from agent.__main__ import grade_transcript
+from agent.assembly import assemble
 from agent.errors import ConfigurationError, MalformedReply, ModelUnavailable
+from agent.library import Library
 from agent.llm import GRADED, SPOKEN, Message, OpenAIChatModel
 from agent.recorded import RecordedChatModel, record
 from agent.replies import Kept, MissingReply, ReplyStore, Request, Usage
-from tests.model_parts import ASKED, Place, heard, model_at
+from agent.session import Desk
+from agent.settings import Settings
+from tests.model_parts import ASKED, Place, heard, judging, model_at
 from tests.openai_server import OpenAIServer, breaks_off, fails, fills, says
 
 LISBON = {"title": "Lisbon", "people": 545_000}
@@ -149,3 +154,27 @@ async def test_words_that_nobody_listened_to_until_their_end_are_not_kept(server
 def test_words_and_forms_have_their_own_keys() -> None:
     assert Request("test-model", tuple(ASKED), SPOKEN).digest != FORM.digest
     assert Request("test-model", (*ASKED, Message("user", "")), SPOKEN).digest != Request("test-model", tuple(ASKED), SPOKEN).digest
+
+
+# --- a whole scorecard ------------------------------------------------------------------------------------------
+
+
+async def test_a_kept_interview_graded_twice_from_recordings_has_the_same_scorecard_to_the_byte(
+    server: OpenAIServer, store: ReplyStore, settings: Settings, library: Library, make_desk: Callable[..., Desk]
+) -> None:
+    said = "The phone gets its own small backend that returns one channel's last fifty messages, because that is one read by key"
+    answer = f"We keep the messages partitioned by conversation id, because every read asks for one. {said}."
+    server.always = judging(library, said)
+    desk = make_desk(assemble(settings, grader=RecordedChatModel("test-model", store)))
+    session = await desk.start(library.scenario("team-chat"), "senior", 45, sections=("5", "6"), seed=1)
+    for updates in (session.go_on(), session.reply(answer), session.click("done"), session.reply("I must think."), session.click("end")):
+        async for _ in updates:
+            pass
+    kept = await desk.open(session.id)
+    async with model_at(server) as model:
+        first = await grade_transcript(assemble(settings, grader=recorded(store, model)), kept.transcript())
+    asked = len(server.requests)
+    again = await grade_transcript(assemble(settings, grader=recorded(store)), (await desk.open(session.id)).transcript())
+    assert again.model_dump_json() == first.model_dump_json()
+    assert again.overall.sections_graded == 2 and again.sections[5].verdicts[0].quote == f"{said}."
+    assert (asked, len(server.requests)) == (2, 2)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from agent.events import Disagreed
 from agent.library import Library
 from agent.rendering import (
     escaped,
@@ -20,10 +21,10 @@ from agent.rendering import (
     scorecard_fragment,
     transcript_markdown,
 )
-from agent.schema import Move, Scorecard, SectionResult, Transcript, Turn, Verdict
+from agent.schema import Chances, Move, Scorecard, SectionResult, Transcript, Turn, Verdict
 from agent.scoring import scorecard, section_result, without_verdicts
 from agent.text import clean
-from agent.wording import certainty, clock, standing
+from agent.wording import basis, certainty, clock, likely, scored, standing, tally
 
 QUOTE = "Links go into DynamoDB keyed by the short code"
 HOSTILE = (
@@ -56,6 +57,32 @@ def graded(library: Library, section: str = "6", quote: str = QUOTE, reason: str
         *(Verdict(criterion=c.id, status="not_observed", confidence=0.7, reason=reason) for c in others),
     ]
     return section_result(library.section(section), library.rubrics[section], verdicts, "senior", grader)
+
+
+def estimated(library: Library) -> Scorecard:
+    """Section 6 from a grader that estimates: the first criterion met, the second unclear with a quote, the others probably not observed."""
+    first, second, *others = library.rubrics["6"].criteria
+    verdicts = [
+        Verdict(
+            criterion=first.id, status="met", quote=QUOTE, turn=2, confidence=0.94, reason="It says so.", chances=Chances(met=0.94, partial=0.05)
+        ),
+        Verdict(
+            criterion=second.id,
+            status="unclear",
+            quote=QUOTE,
+            turn=2,
+            confidence=0.4,
+            reason="It may.",
+            hints=1,
+            chances=Chances(met=0.4, partial=0.3),
+        ),
+        *(Verdict(criterion=c.id, status="not_observed", confidence=0.8, reason="No.", chances=Chances(met=0.1, partial=0.1)) for c in others),
+    ]
+    row = section_result(library.section("6"), library.rubrics["6"], verdicts, "senior", "embedded").model_copy(
+        update={"score": 57.5, "band": (47.6, 66.4)}
+    )
+    said = transcript().model_copy(update={"prompts": {"grade_section": "0123456789abcdef"}, "corpus": "c0ffee"})
+    return scorecard(said, {"6": row}, library, "embedded", sections=("6", "7"))
 
 
 def make_card(library: Library, said: Transcript, quote: str = QUOTE, reason: str = "The reason.", grader: str = "embedded") -> Scorecard:
@@ -131,7 +158,7 @@ def test_the_markdown_tells_the_three_states_apart_too(library: Library) -> None
     text = report_markdown(make_card(library, transcript()), transcript(), library)
     assert re.search(r"\| 8 .* \|  \|  \| not reached \|", text)
     assert re.search(r"\| 7 .* \|  \|  \| unscored: The model did not answer. \|", text)
-    assert "**Not observed** (unclear)" in text and "**Unscored**:" in text
+    assert "**Not observed** (likely)" in text and "**Unscored**:" in text
 
 
 def test_a_quote_links_to_its_turn_and_tells_the_time(library: Library) -> None:
@@ -174,8 +201,9 @@ def test_next_steps_name_the_subsection_and_its_points(library: Library) -> None
 
 def test_the_embedded_grader_says_that_it_estimates_and_how_sure_it_is(library: Library) -> None:
     words = Page(scorecard_fragment(make_card(library, transcript()), None, library)).words
-    assert "Embedded grader. A local estimate" in words and "of 100, estimated" in words
-    assert "Met very likely" in words and "Partly unclear" in words and "Not observed unclear" in words
+    assert "Embedded grader. A small classifier on this machine, trained on written interviews" in words and "of 100, estimated" in words
+    assert "Where it is not sure, it says unclear." in words and "It can miss a good idea in unusual words." in words
+    assert "Met very likely" in words and "Partly likely" in words and "Not observed likely" in words
 
 
 def test_a_model_is_named_and_no_certainty_is_invented_for_it(library: Library) -> None:
@@ -184,9 +212,12 @@ def test_a_model_is_named_and_no_certainty_is_invented_for_it(library: Library) 
     assert "estimated" not in words and "unclear" not in words and "likely" not in words
 
 
-@pytest.mark.parametrize("confidence, word", [(0.97, "very likely"), (0.8, "likely"), (0.62, "unclear")])
+@pytest.mark.parametrize("confidence, word", [(0.97, "very likely"), (0.9, "very likely"), (0.8, "likely"), (0.62, "a close call")])
 def test_certainty_is_a_word_for_a_range(confidence: float, word: str) -> None:
-    assert certainty(Verdict(criterion="c", status="met", confidence=confidence, reason="r"), "embedded") == word
+    for status in ("met", "partial", "not_observed"):
+        assert certainty(Verdict(criterion="c", status=status, confidence=confidence, reason="r"), "embedded") == word
+    assert certainty(Verdict(criterion="c", status="unclear", confidence=confidence, reason="r"), "embedded") == ""
+    assert certainty(Verdict(criterion="c", status="met", confidence=confidence, reason="r"), "some-model") == ""
 
 
 def test_hints_and_criteria_above_the_level_are_explained(library: Library) -> None:
@@ -221,7 +252,107 @@ def test_the_transcript_shows_speakers_times_sections_and_kinds_of_turns(library
 def test_times_and_standings_read_well() -> None:
     assert [clock(seconds) for seconds in (0, 59.9, 60, 5999, 6000)] == ["00:00", "00:59", "01:00", "99:59", "100:00"]
     rows = [SectionResult(id="1", title="t", status="graded", score=score, expected=(50, 80)) for score in (49.9, 50, 80, 81)]
-    assert [standing(row) for row in rows] == ["below the band", "in the band", "in the band", "above the band"]
+    assert [standing(row) for row in rows] == ["below expectation", "as expected", "as expected", "above expectation"]
+
+
+# --- what a grader is not sure of -------------------------------------------------------------------------------
+
+
+def test_unclear_is_a_verdict_of_its_own_with_its_quote_and_what_would_have_been_better(library: Library) -> None:
+    card, said = estimated(library), transcript()
+    _, second, third, *_ = library.rubrics["6"].criteria
+    html = scorecard_fragment(card, said, library)
+    row = html.split('<li class="verdict unclear">')[1].split('</li>\n<li class="verdict')[0]
+    words = Page(row).words
+    assert "Unclear" in words and QUOTE in words and "It may." in words and "after 1 hint, which leaves 75% of the credit" in words
+    assert "A better answer would have had" in words and all(point in words for point in second.counts)
+    assert "likely" not in words and third.statement not in words
+    assert "**Unclear**: " in report_markdown(card, said, library)
+    assert tally(card.sections[0]).endswith(", 1 unclear") and tally(card.sections[0]).startswith("1 met, ")
+
+
+def test_a_band_stands_beside_its_score_and_on_its_bar(library: Library) -> None:
+    card = estimated(library)
+    html = scorecard_fragment(card, None, library)
+    assert '<i class="whisker" style="left:47.6%;right:33.6%">' in row_of(html, "6")
+    assert "most likely 48 to 66" in row_of(html, "6")
+    assert "Thin line: where the score most likely lies, four times in five." in html
+    assert re.search(r"\| 6 .* \| 58 \(48 to 66\) \| 45 to 75 \|", report_markdown(card, None, library))
+    assert "58 (48 to 66) of 100" in report_markdown(card, None, library)
+
+
+def test_without_a_band_nothing_is_drawn_or_said_of_one(library: Library) -> None:
+    card = make_card(library, transcript())
+    html = scorecard_fragment(card, None, library)
+    assert "whisker" not in html and "most likely" not in row_of(html, "6") and "Thin line" not in html
+    assert scored(card.sections[0]).isdigit() and likely(card.sections[0]) == ""
+    assert scored(card.sections[2]) == ""
+
+
+# --- what the candidate thinks of it ----------------------------------------------------------------------------
+
+
+def test_every_verdict_can_be_disagreed_with_on_the_page_and_none_in_a_document(library: Library) -> None:
+    card, said = estimated(library), transcript()
+    html = scorecard_fragment(card, said, library, interactive=True)
+    criteria = library.rubrics["6"].criteria
+    assert re.findall(r'data-keep="([^"]+)" data-section="6"', html) == [c.id for c in criteria]
+    assert re.findall(rf'name="right-{criteria[0].id}" value="(\w+)"', html) == ["partial", "not_observed"]
+    assert re.findall(rf'name="right-{criteria[1].id}" value="(\w+)"', html) == ["met", "partial", "not_observed"]
+    page = Page(html)
+    anchors = page.all("id")
+    assert len(anchors) == len(set(anchors)) and set(page.all("for") + page.all("aria-describedby")) <= set(anchors)
+    for document in (report_html(card, said, library), scorecard_fragment(card, said, library)):
+        assert not {"button", "input", "textarea", "fieldset"} & set(Page(document).tags) and "I disagree" not in document
+
+
+def test_a_disagreement_is_told_with_its_reason_and_can_be_taken_back_on_the_page_only(library: Library) -> None:
+    card, said, criterion = estimated(library), transcript(), library.rubrics["6"].criteria[2].id
+    kept = {criterion: Disagreed(section="6", criterion=criterion, verdict="partial", why=f"I named <b>it</b>.\n\n# twice\n{HOSTILE}")}
+    html = scorecard_fragment(card, said, library, kept, interactive=True)
+    assert "You disagreed: partly. Kept with the interview." in html
+    assert f'data-take-back="{criterion}" data-section="6"' in html and f'data-keep="{criterion}"' not in html
+    document = report_html(card, said, library, kept)
+    assert "You disagreed: partly." in document and "Kept with" not in document and "button" not in Page(document).tags
+    calm = {criterion: kept[criterion].model_copy(update={"why": "I named it."})}
+    assert Page(html).tags == Page(scorecard_fragment(card, said, library, calm, interactive=True)).tags
+    assert Page(document).tags == Page(report_html(card, said, library, calm)).tags
+    assert all("I named &lt;b&gt;it&lt;/b&gt;." in shown and HOSTILE in Page(shown).words for shown in (html, document))
+    tokens = parsed(report_markdown(card, said, library, kept))
+    assert not {token.type for token in tokens} & {"image", "html_block", "html_inline", "code_inline"}
+    headings = [after.content for token, after in itertools.pairwise(tokens) if token.type == "heading_open"]
+    assert "twice" not in headings
+    assert "**You disagreed: partly.**\n\n> I named" in report_markdown(card, said, library, kept)
+
+
+# --- what it rests on -------------------------------------------------------------------------------------------
+
+
+def test_a_scorecard_and_both_reports_end_with_what_they_rest_on(library: Library) -> None:
+    card, said = estimated(library), transcript()
+    version = library.rubrics["6"].version
+    assert basis(card) == [
+        ("Graded by", "Embedded grader"),
+        ("Interviewed by", "Embedded interviewer"),
+        ("Rubrics", f"version {version} (section 6)"),
+        ("Corpus", "c0ffee"),
+        ("Prompts", "grade_section 0123456789ab (no model was asked)"),
+    ]
+    html = scorecard_fragment(card, said, library)
+    assert html.count("How this was graded") == 1 and "grade_section 0123456789ab" in html.split("How this was graded")[1]
+    document = report_html(card, said, library)
+    assert document.count("How this was graded") == 1 and document.index("How this was graded") > document.index('id="turn-3"')
+    assert report_markdown(card, said, library).split("## ")[-1].startswith("How this was graded\n\n- Graded by: Embedded grader\n")
+
+
+def test_who_graded_some_sections_only_is_named_with_them(library: Library) -> None:
+    said = transcript().model_copy(update={"model": "imported"})
+    results = {"6": graded(library, "6", grader="embedded"), "7": graded(library, "7", grader="some-model")}
+    told = dict(basis(scorecard(said, results, library, "some-model", sections=("6", "7"))))
+    assert told["Graded by"] == "some-model, Embedded grader (section 6)"
+    assert told["Interviewed by"].startswith("Somebody else")
+    old = make_card(library, transcript()).model_copy(update={"model": None})
+    assert dict(basis(old))["Interviewed by"] == "Not recorded"
 
 
 # --- hostile text -----------------------------------------------------------------------------------------------
@@ -257,7 +388,7 @@ def test_hostile_text_adds_nothing_to_the_structure_of_the_markdown(library: Lib
     assert not kinds & {"image", "html_block", "html_inline", "code_inline", "code_block", "fence", "s_open", "hr"}
     assert all(str(token.attrs["href"]).startswith("#turn-") for token in tokens if token.type == "link_open")
     headings = [after.content for token, after in itertools.pairwise(tokens) if token.type == "heading_open"]
-    assert headings[-1] == "Turn 3" and "heading" not in headings
+    assert headings[-2:] == ["Turn 3", "How this was graded"] and "heading" not in headings
 
 
 def test_characters_that_reorder_or_hide_text_are_left_out(library: Library) -> None:

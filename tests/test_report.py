@@ -99,7 +99,7 @@ def base(dataset: Dataset, library: Library, folder: Path) -> Run:
 
 @pytest.fixture(scope="module")
 def candidate(dataset: Dataset, library: Library, folder: Path) -> Run:
-    return graded(dataset, library, folder, LOST, Variant("lenient", SHIPPED.prompts, Thresholds(met=0.4, partial=0.3)))
+    return graded(dataset, library, folder, LOST, Variant("lenient", SHIPPED.prompts, Thresholds(sure=0.4, lenience=0.3)))
 
 
 @pytest.fixture(scope="module")
@@ -197,7 +197,7 @@ def test_a_flip_opens_to_both_rationales_gold_and_the_marked_words(report: Repor
     assert [(entry.row.case, entry.row.criterion) for entry in group.entries] == [("team-chat-b", FOUND), ("url-shortener-b", FOUND)]
     words = Page(as_html(report)).words
     assert "I did not see it." in words and "As gold." in words
-    assert "gold, base You watch me think aloud, while in Graz I would first measure the old code for a fortnight." in words
+    assert "gold, base This hour tests how I think aloud, while at work in Graz I would first measure the old code for a fortnight." in words
     assert "Lost: the base agreed with gold" in words
 
 
@@ -239,12 +239,12 @@ def test_what_was_changed_stands_on_top(dataset: Dataset, library: Library, fold
     prompt = tmp_path / "mine.md"
     prompt.write_text((Path("prompts") / "grade_section.md").read_text().replace("rubric", "yardstick", 1))
     variant = load_variant("shipped", {"grade_section": prompt})
-    other = graded(dataset, library, folder, variant=Variant("mine", variant.prompts, Thresholds(met=0.4, partial=0.3)))
+    other = graded(dataset, library, folder, variant=Variant("mine", variant.prompts, Thresholds(sure=0.4, lenience=0.3)))
     assert [diff.name for diff in prompt_diffs(base, other)] == ["grade_section"]
     text = as_html(make_report([base, other], library))
     part = text[text.index('id="prompts"') : text.index('id="verdict"')]
     assert "<del>rubric: </del>" in part and "<ins>yardstick: </ins>" in part
-    assert re.search(r">met</th><td>0\.500</td><td>0\.400<", part)
+    assert re.search(r">lenience</th><td>0\.000</td><td>0\.300<", part)
 
 
 def test_a_report_on_one_run_has_its_figures_and_what_it_missed(candidate: Run, library: Library) -> None:

@@ -75,7 +75,7 @@ def small(tmp_path: Path, library: Library) -> Callable[[], Library]:
         "## 1.2 Cold\n\n- **Freezing.** Ice at zero degrees.\n- **Fridge.** Four degrees keeps milk.\n"
     )
     (root / "rubrics" / "1.yaml").write_text(
-        "section: '1'\nversion: 1\nopenings: {mid: [a], senior: [b], staff: [c]}\ncriteria:\n- id: heats\n  statement: Heats.\n  tier: mid\n  weight: 1\n"
+        "section: '1'\nversion: 1\nhint_cost: 0.25\nopenings: {mid: [a], senior: [b], staff: [c]}\ncriteria:\n- id: heats\n  statement: Heats.\n  tier: mid\n  weight: 1\n"
         "  references: ['1.1']\n  counts: [x]\n  partial: y\n  does_not_count: [z]\n  examples: [boil it, cook it, heat it]\n  near_misses: [nope, never]\n"
         "  follow_ups: ['how?', 'why?']\n  hints: [a, b, c]\n"
     )

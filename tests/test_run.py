@@ -179,7 +179,7 @@ def test_a_run_s_id_changes_with_all_that_its_verdicts_depend_on(dataset: Datase
         identity(setup.model_copy(update={"only": (A,)})),
         identity(setup.model_copy(update={"model": "meta/llama2"})),
         identity(variant=load_variant(BASE, {"move_hint": tmp_path / "p.md"})),
-        identity(variant=replace(shipped, thresholds=Thresholds(met=0.6))),
+        identity(variant=replace(shipped, thresholds=Thresholds(sure=0.6))),
         identity(over=replace(dataset, digest="other")),
         identity(corpus=replace(library, digest="other")),
         identity(grader="other"),

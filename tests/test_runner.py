@@ -10,11 +10,12 @@ from pydantic import SecretStr
 
 from agent.assembly import Parts
 from agent.errors import ConfigurationError, MalformedReply, ModelUnavailable
-from agent.grader import Assessment, EmbeddedGrader
+from agent.grader import EmbeddedGrader
 from agent.library import Library
 from agent.recorded import FillingModel
 from agent.replies import Kept as KeptReply
 from agent.replies import ReplyStore, Usage
+from agent.scope import Assessment
 from agent.settings import Settings
 from evals import harness
 from evals.dataset import Dataset
@@ -171,13 +172,13 @@ async def test_a_progress_bar_hears_of_every_reply(server: OpenAIServer, inputs:
 
 
 def failing_on(good: "object", words: str, failure: Behaviour) -> "object":
-    """A judge that fails with whoever says these words."""
-    return lambda asked: failure if words in asked.text else good(asked)  # type: ignore[operator]
+    """A judge that fails where all of these words (with a bar between) are in the request."""
+    return lambda asked: failure if all(part in asked.text for part in words.split("|")) else good(asked)  # type: ignore[operator]
 
 
 async def test_a_failed_request_is_unscored_now_and_asked_again_by_the_next_run(server: OpenAIServer, inputs: Inputs, store: ReplyStore) -> None:
     good = judge(inputs.dataset)
-    server.always = failing_on(good, "Porto ship Java", fails(401))  # type: ignore[assignment]
+    server.always = failing_on(good, "Porto ship Java|### framing-time-plan", fails(401))  # type: ignore[assignment]
     evaluation = await filled(server, inputs, store)
     run = evaluation.scored()
     assert len(server.requests) == GRADINGS, "a failure that does not pass is not tried again"
@@ -204,7 +205,7 @@ async def test_a_reply_that_never_fits_is_unscored_counted_and_not_taken_for_an_
     server: OpenAIServer, inputs: Inputs, store: ReplyStore
 ) -> None:
     good = judge(inputs.dataset)
-    server.always = failing_on(good, "Lodz reaches", says("I would rather not."))  # type: ignore[assignment]
+    server.always = failing_on(good, "Lodz reaches|### main-request-walked", says("I would rather not."))  # type: ignore[assignment]
     evaluation = await filled(server, inputs, store)
     run = evaluation.scored()
     assert {(row.case, row.section) for row in run.rows if row.status == "unscored"} == {("url-shortener-c", "2")}
@@ -292,7 +293,7 @@ async def test_another_wording_of_the_prompt_costs_its_calls_and_the_old_one_sta
 
 
 def embedded(parts: Parts, thresholds: Thresholds) -> FillingModel:
-    return EmbeddedModel(embedded_name(parts.library, thresholds), parts.library, parts.matcher, thresholds)
+    return EmbeddedModel(embedded_name(parts.library, thresholds), parts.library, parts.estimator, thresholds)
 
 
 async def test_the_embedded_grader_is_recorded_with_the_product_s_own_results(parts: Parts, inputs: Inputs, store: ReplyStore) -> None:
@@ -301,7 +302,7 @@ async def test_the_embedded_grader_is_recorded_with_the_product_s_own_results(pa
     run = evaluation.scored()
     assert len(store) == GRADINGS and not evaluation.runner.work.missing
     case = inputs.dataset.case("url-shortener-c")
-    own = await EmbeddedGrader(parts.library, parts.matcher).grade(Assessment(case.transcript, "2"))
+    own = await EmbeddedGrader(parts.library, parts.estimator).grade(Assessment(case.transcript, "2"))
     assert own.score == next(one.score for one in run.section_scores if (one.case, one.section) == (case.id, "2"))
     assert [v.status for v in own.verdicts] == [row.status for row in run.rows if (row.case, row.section) == (case.id, "2")]
     assert run.grader == embedded_name(parts.library, inputs.variant.thresholds)
@@ -312,8 +313,8 @@ async def test_the_embedded_grader_is_recorded_with_the_product_s_own_results(pa
 def test_the_embedded_grader_s_name_tells_what_its_verdicts_depend_on(library: Library) -> None:
     names = {
         embedded_name(library, Thresholds()),
-        embedded_name(library, Thresholds(met=0.6)),
-        embedded_name(library, Thresholds(partial=0.3)),
+        embedded_name(library, Thresholds(sure=0.6)),
+        embedded_name(library, Thresholds(lenience=0.3)),
         embedded_name(replace(library, digest="another corpus"), Thresholds()),
     }
     assert len(names) == 4 and embedded_name(library, Thresholds()) in names
@@ -374,19 +375,12 @@ def test_a_model_needs_an_endpoint_and_an_executor_a_name(settings: Settings) ->
 def test_a_variant_is_the_shipped_prompts_with_its_own_in_their_place(tmp_path: Path) -> None:
     home = tmp_path / "mine"
     home.mkdir()
-    (home / "embedded.yaml").write_text("met: 0.7\n")
+    (home / "embedded.yaml").write_text("sure: 0.7\n")
     (home / "move_hint.md").write_text("---\nversion: 2\ninputs: [hint]\n---\nHint! {{hint}}")
     mine, shipped = load_variant("mine", folder=tmp_path), load_variant(BASE)
-    assert (mine.name, mine.thresholds.met, mine.thresholds.partial) == ("mine", 0.7, shipped.thresholds.partial)
+    assert (mine.name, mine.thresholds.sure, mine.thresholds.lenience) == ("mine", 0.7, shipped.thresholds.lenience)
     changed = [name for name, text in mine.prompts.texts.items() if text != shipped.prompts.texts[name]]
     assert changed == ["move_hint"]
-
-
-def test_thresholds_that_would_make_half_credit_harder_than_full_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "upside-down").mkdir()
-    (tmp_path / "upside-down" / "embedded.yaml").write_text("met: 0.2\npartial: 0.4\n")
-    with pytest.raises(ConfigurationError, match=r"(?s)upside-down/embedded.yaml: .*not below"):
-        load_variant("upside-down", folder=tmp_path)
 
 
 @pytest.mark.parametrize("name", ["mystery", "", ".", "empty"])
@@ -397,7 +391,7 @@ def test_an_unknown_or_empty_variant_is_refused_with_the_known_ones(tmp_path: Pa
         load_variant(name, folder=tmp_path)
 
 
-@pytest.mark.parametrize("text", ["met: 1.5", "met: high", "mett: 0.5", "[1", "- 1"])
+@pytest.mark.parametrize("text", ["sure: 1.5", "sure: high", "shure: 0.5", "lenience: 9", "[1", "- 1"])
 def test_thresholds_that_are_none_are_refused_with_their_file(tmp_path: Path, text: str) -> None:
     (tmp_path / "odd").mkdir()
     (tmp_path / "odd" / "embedded.yaml").write_text(text)

@@ -10,9 +10,13 @@ from sqlalchemy import text
 from agent.assembly import Parts, assemble
 from agent.clock import ManualClock
 from agent.errors import Conflict, InterviewError, NotFound
-from agent.grader import Assessment, Grader
+from agent.events import Answered, Disagreed
+from agent.grader import Grader
+from agent.library import Library
 from agent.llm import ScriptedChatModel
-from agent.schema import SectionResult, Turn
+from agent.schema import SectionResult, Turn, Verdict
+from agent.scope import Assessment
+from agent.scoring import section_result
 from agent.session import Desk, InterviewSession
 from agent.settings import Settings
 from agent.store import Attendance
@@ -479,3 +483,78 @@ async def test_one_log_that_cannot_be_read_hides_no_other(make_desk: MakeDesk, p
     with desk.store._engine.begin() as db:
         db.execute(text("update events set body = replace(body, 'kind', 'kinship') where interview = :name and n = 1"), {"name": bad.id})
     assert [session.id for session in await desk.mine("me")] == [good.id]
+
+
+# --- what the candidate thinks of a verdict ---------------------------------------------------------------------
+
+
+class StrictGrader:
+    """Observes nothing, ever."""
+
+    name = "strict"
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+
+    async def grade(self, assessment: Assessment) -> SectionResult:
+        rubric = self._library.rubrics[assessment.section]
+        verdicts = [Verdict(criterion=c.id, status="not_observed", confidence=1, reason="Nothing was heard.") for c in rubric.criteria]
+        return section_result(self._library.section(assessment.section), rubric, verdicts, assessment.transcript.level, self.name)
+
+
+async def judged(make_desk: MakeDesk, parts: Parts) -> tuple[InterviewSession, str]:
+    """An interview whose sections 5 and 8 are graded, and a criterion of section 5."""
+    made = replace(parts, grader=StrictGrader(parts.library))
+    session = await started(make_desk(made), made, sections=("5", "8"))
+    await heard(session.click("done"))
+    await heard(session.click("end"))
+    await heard(session.grade())
+    return session, parts.library.rubrics["5"].criteria[0].id
+
+
+async def test_a_disagreement_is_kept_beside_the_verdict_and_changes_no_score(make_desk: MakeDesk, parts: Parts) -> None:
+    session, criterion = await judged(make_desk, parts)
+    before = session.scorecard()
+    await session.disagree("5", criterion, "met", " I \u202esaid it\u200b in turn 2. ")
+    after = await make_desk(parts).open(session.id, "me")
+    (kept,) = after.interview.disagreements.values()
+    assert (kept.section, kept.criterion, kept.verdict, kept.why) == ("5", criterion, "met", "I said it in turn 2.")
+    assert after.scorecard() == before
+    await after.disagree("5", criterion, None)
+    assert after.interview.disagreements == {}
+    events = after.interview.events
+    await after.disagree("5", criterion, None)
+    assert after.interview.events == events
+
+
+async def test_only_a_verdict_that_was_given_can_be_disagreed_with(make_desk: MakeDesk, parts: Parts) -> None:
+    session, criterion = await judged(make_desk, parts)
+    for section, named in (("5", "no-such-criterion"), ("6", criterion), ("8", criterion)):
+        with pytest.raises(InterviewError, match="nothing to disagree with"):
+            await session.disagree(section, named, "met")
+    assert session.interview.disagreements == {}
+
+
+async def test_what_cannot_be_kept_of_a_disagreement_is_refused_in_words(make_desk: MakeDesk, parts: Parts) -> None:
+    session, criterion = await judged(make_desk, parts)
+    with pytest.raises(InterviewError, match="2,001 characters"):
+        await session.disagree("5", criterion, "met", "x" * 2001)
+    with pytest.raises(InterviewError, match="A verdict is one of met, partial, not_observed"):
+        await session.disagree("5", criterion, "unclear")  # type: ignore[arg-type]
+    await session.disagree("5", criterion, "met", "x" * 2000)
+    assert len(session.interview.disagreements[criterion].why) == 2000
+
+
+async def test_a_disagreement_neither_causes_nor_suffers_a_conflict(make_desk: MakeDesk, parts: Parts) -> None:
+    made = replace(parts, grader=StrictGrader(parts.library))
+    session = await started(make_desk(made), made)
+    await heard(session.click("done"))
+    await heard(session.grade())
+    behind, other = await make_desk(made).open(session.id, "me"), await make_desk(made).open(session.id, "me")
+    one, two, *_ = (c.id for c in parts.library.rubrics["0"].criteria)
+    await session.disagree("0", one, "met")
+    await behind._append(Answered(section="1", text=ANSWER, message="m1"))  # does not know of the disagreement, nor the next of the answer
+    await other._append(Disagreed(section="0", criterion=two, verdict="partial"))
+    kept = (await make_desk(made).open(session.id, "me")).interview
+    assert set(kept.disagreements) == {one, two}
+    assert kept.turns[-1].text == ANSWER

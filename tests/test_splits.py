@@ -26,6 +26,9 @@ SCANNED = (  # what prompts, rubrics, thresholds or the embedded grader are made
     "evals/templates/*",
     "evals/retrieval/*",
     "evals/candidates/*",
+    "evals/pairs/**/*",
+    "evals/training/**/*",
+    "evals/attacks/*",
 )
 READ = {".py", ".md", ".yaml", ".json", ".html", ".js", ".css", ".svg", ".txt"}
 COMPANY = re.compile(r"^You work for ((?:[A-Z][\w'-]*\s?)+)")

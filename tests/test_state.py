@@ -3,7 +3,7 @@
 import pytest
 
 from agent.clock import divide
-from agent.events import Answered, Asked, Commanded, Finished, Observed, SectionGraded, SectionOpened, Started
+from agent.events import Answered, Asked, Commanded, Disagreed, Finished, Observed, SectionGraded, SectionOpened, Started
 from agent.library import Library
 from agent.schema import Move, SectionResult
 from agent.state import Interview, begin, fold
@@ -73,3 +73,12 @@ def test_a_later_grade_replaces_the_earlier_one(opened: Interview) -> None:
 def test_an_interview_starts_once(opened: Interview) -> None:
     with pytest.raises(ValueError, match="starts once"):
         fold(opened, [opened.started])
+
+
+def test_the_latest_word_on_a_criterion_is_what_the_candidate_thinks_and_it_can_be_taken_back(opened: Interview) -> None:
+    first, other = (Disagreed(section="5", criterion=name, verdict="met", why="I said so.") for name in ("a", "b"))
+    later = Disagreed(section="5", criterion="a", verdict="partial")
+    made = fold(opened, [first, other, later])
+    assert made.disagreements == {"a": later, "b": other}
+    assert fold(made, [Disagreed(section="5", criterion="a", verdict=None)]).disagreements == {"b": other}
+    assert (made.results, made.unanswered, made.turns) == (opened.results, opened.unanswered, opened.turns)

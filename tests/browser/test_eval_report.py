@@ -30,7 +30,7 @@ def written(tmp_path_factory: pytest.TempPathFactory, library: Library) -> Path:
         edit(folder / "transcripts" / "url-shortener-b.yaml", lambda found: found["turns"][1].update(text=f"{found['turns'][1]['text']} {HOSTILE}"))
         dataset = load_dataset(library, str(folder))
         changes = {**LOST, ("url-shortener-b", FOUND): {"status": "partial", "quote": HOSTILE, "turn": 2, "reason": HOSTILE}}
-        prompts = Variant("other", SHIPPED.prompts, Thresholds(met=0.4, partial=0.3))
+        prompts = Variant("other", SHIPPED.prompts, Thresholds(sure=0.4, lenience=0.3))
         runs = [graded(dataset, library, folder, trials=2), graded(dataset, library, folder, changes, prompts, trials=2)]
         return write_report(make_report(runs, library), home / "out")["html"]
 

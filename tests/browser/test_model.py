@@ -10,34 +10,19 @@ from playwright.sync_api import Page, expect
 from agent.library import Library
 from tests.browser.candidate import Candidate
 from tests.browser.conftest import served
-from tests.openai_server import Behaviour, Kept, OpenAIServer, fills, says
+from tests.model_parts import judging
+from tests.openai_server import OpenAIServer
 
 pytestmark = pytest.mark.browser
 SAID = "We shard the links by their code, because every redirect reads one row by that key, so one machine answers it."
 QUESTION = "Where does the code come from?"
 
 
-def judged(library: Library) -> Callable[[Kept], Behaviour]:
-    """Speaks when it is asked to speak; meets the first criterion of whatever section it is to grade, with a quote."""
-
-    def behaviour(request: Kept) -> Behaviour:
-        if request.streamed:
-            return says(QUESTION, between=0.01)
-        rubric = next(rubric for rubric in library.rubrics.values() if f"### {rubric.criteria[0].id}" in request.text)
-        verdicts = [{"criterion": c.id, "quotes": [], "reason": "Not said.", "verdict": "not_observed"} for c in rubric.criteria]
-        quote = SAID.split(",")[0]
-        if quote in request.text:
-            verdicts[0] = {"criterion": rubric.criteria[0].id, "quotes": [quote], "reason": "It says so.", "verdict": "met"}
-        return fills({"verdicts": verdicts})
-
-    return behaviour
-
-
 def test_a_model_conducts_and_grades_and_when_it_dies_the_embedded_interviewer_goes_on_and_it_can_grade_later(
     tmp_path: Path, visitor: Callable[..., Page], library: Library
 ) -> None:
     with OpenAIServer() as endpoint:
-        endpoint.always = judged(library)
+        endpoint.always = judging(library, SAID.split(",")[0], QUESTION)
         page = served(tmp_path / "data", OPENAI_BASE_URL=endpoint.url, OPENAI_API_KEY="test-key", AGENT_MODEL="test-model")
         page.start()
         try:
@@ -57,8 +42,13 @@ def test_a_model_conducts_and_grades_and_when_it_dies_the_embedded_interviewer_g
             scorecard = candidate.page.locator("#scorecard")
             expect(scorecard).to_contain_text(SAID.split(",")[0])
             expect(scorecard).to_contain_text("cannot be reached")
+            candidate.button("Grade section 1 again").press("Enter")
+            expect(candidate.page.locator(".progress")).to_have_count(1)
+            expect(candidate.button("Grade section 1 again")).to_be_focused()  # it failed again, and can be tried again
             endpoint.start()
-            candidate.button("Grade section 1 again").click()
+            candidate.button("Grade section 1 again").press("Enter")
             expect(candidate.page.get_by_role("heading", name="Not graded")).to_have_count(0)
+            expect(candidate.page.get_by_role("heading", level=1)).to_be_focused()
+            expect(scorecard.locator("#section-1 > summary .value")).to_have_text(re.compile(r"\d+"))
         finally:
             page.kill()

@@ -1,0 +1,154 @@
+"""How likely it is that a candidate's words meet a criterion, half meet it, or do not: read locally, with the words that speak most for it.
+
+Every two neighbouring sentences are read by the classifier for all criteria at once; a multinomial logistic regression turns the
+strongest readings of a criterion, and how often interviews show it at all, into chances (`python -m evals.train` fits it).
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from agent.classifier import Classifier, Logits
+from agent.errors import ConfigurationError
+from agent.evidence import Piece, Rules, is_question
+from agent.library import Library
+from agent.matcher import Match, Matcher
+from agent.schema import Chances, Criterion
+
+WEIGHTS = "estimator.json"
+SILENT = -12.0  # logit of what was not said
+STRONGEST = 4  # readings whose mean is a feature
+HALF, FULL = 0.35, 0.5  # nearness from which on a criterion that was never trained is half or wholly met
+NOTHING = Chances(met=0.0, partial=0.0)
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Said:
+    """A turn of the candidate."""
+
+    turn: int
+    section: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What the words say of a criterion, and the piece that speaks most for it; None when nothing can."""
+
+    criterion: str
+    chances: Chances
+    piece: Piece | None
+
+
+class Estimator:
+    """Estimates the criteria of a section from all that the candidate said. Deterministic."""
+
+    def __init__(self, library: Library, classifier: Classifier, matcher: Matcher, rules: Rules) -> None:
+        self._library, self._classifier, self._matcher, self._rules = library, classifier, matcher, rules
+
+    @property
+    def sections(self) -> frozenset[str]:
+        """The sections whose criteria it can estimate."""
+        return frozenset(self._library.rubrics)
+
+    def warm(self) -> None:
+        """Load the weights now."""
+        self._classifier.logits(["ready"])
+
+    def estimate(self, section: str, said: Sequence[Said], asked: Sequence[str]) -> dict[str, Estimate]:
+        """The estimates of a section's criteria. `said`: the candidate's turns of the whole interview, because content counts wherever
+        it was said; `asked`: the interviewer's words, a copy of which shows nothing."""
+        criteria = self._library.rubrics[section].criteria
+        pieces = [piece for one in said for piece in self._rules.pieces(one.turn, one.text, asked)]
+        sections = {one.turn: one.section for one in said}
+        own = np.array([sections[piece.turn] == section for piece in pieces], dtype=bool)
+        logits = self._classifier.logits([piece.text for piece in pieces])
+        if self._rules.on:  # words that bear on no criterion at all are no evidence for one that nearly everybody meets
+            design = logits.mean(axis=2).max(axis=1, initial=SILENT) >= self._weights["floor"][1]
+            pieces, own, logits = [piece for piece, yes in zip(pieces, design, strict=True) if yes], own[design], logits[design]
+        unknown = [c for c in criteria if self._classifier.place(c) is None]
+        near = self._matcher.match(section, [piece for piece, here in zip(pieces, own, strict=True) if here]) if unknown else {}
+        found = {}
+        for c in criteria:
+            place = self._classifier.place(c)
+            if place is None:
+                found[c.id] = _by_nearness(near[c.id])
+            else:
+                found[c.id] = self._estimated(c, pieces, own, logits[:, place])
+        return found
+
+    def refused(self, quote: str, sentence: str, criterion: Criterion, asked: Sequence[str]) -> str | None:
+        """Why a quote that a model gives is no evidence for a criterion; None when it is. `sentence`: the whole sentences it stands in."""
+        if (why := self._rules.not_own(quote, asked) or self._rules.not_own(sentence, asked)) is not None:
+            return why
+        place = self._classifier.place(criterion)
+        if self._rules.on and place is not None:
+            own, best = self._weights["floor"]  # below these, words do not bear on this criterion, or on none
+            readings = self._classifier.logits(list(dict.fromkeys((quote, sentence)))).mean(axis=2)
+            if float(readings[:, place].max()) < own or float(readings.max()) < best:
+                return "It says nothing about this criterion."
+        return None
+
+    def _estimated(self, criterion: Criterion, pieces: Sequence[Piece], own: npt.NDArray[np.bool_], logits: Logits) -> Estimate:
+        allowed = np.array([self._rules.about(piece.text, criterion) for piece in pieces], dtype=bool)
+        if not allowed.any():
+            return Estimate(criterion.id, NOTHING, None)
+        logits, own = logits[allowed], own[allowed]
+        met, partial = self.chances(features(logits, own)[None], [criterion.id])[0]
+        best = int(logits.mean(axis=1).argmax())
+        chances = Chances(met=round(float(met), 4), partial=round(float(partial), 4))
+        return Estimate(criterion.id, chances, [piece for piece, yes in zip(pieces, allowed, strict=True) if yes][best])
+
+    def chances(self, rows: Array, criteria: Sequence[str]) -> Array:
+        """Chances of met and of partial, (criteria, 2), from the features of each criterion."""
+        weights = self._weights
+        prior = np.array([weights["prior"][criterion] for criterion in criteria])
+        full = (np.hstack([rows, np.log(prior)]) - weights["mean"]) / weights["scale"]
+        scores = full @ np.array(weights["weights"]).T + weights["bias"]
+        scores = np.exp(scores - scores.max(axis=1, keepdims=True))
+        found: Array = (scores / scores.sum(axis=1, keepdims=True))[:, [2, 1]]
+        return found
+
+    @property
+    def sure(self) -> float:
+        """The chance that the likeliest verdict must have; below it the criterion is unclear."""
+        return float(self._weights["sure"])
+
+    @cached_property
+    def _weights(self) -> dict[str, Any]:
+        path = self._classifier.folder / WEIGHTS
+        try:
+            found = dict(json.loads(path.read_text(encoding="utf-8")))
+            if not set(found["prior"]) >= set(self._classifier.criteria):
+                raise ValueError("it belongs to another classifier")
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ConfigurationError(f"{path} cannot be read ({error}): make it with `python -m evals.train`.") from None
+        return found
+
+
+def _by_nearness(match: Match) -> Estimate:
+    """The estimate of a criterion that was never trained: of the section's own turns only, because nearness finds subjects, and the more
+    text, the more of them. Asking well is half of it."""
+    chance = match.probability
+    half = match.piece is not None and (is_question(match.piece.text) or chance < FULL)
+    met, partial = (0.0, chance) if half and chance >= HALF else (chance, 0.0)
+    return Estimate(match.criterion, Chances(met=round(met, 4), partial=round(partial, 4)), match.piece)
+
+
+def features(logits: Logits, own: npt.NDArray[np.bool_]) -> Array:
+    """What the readings of one criterion come to, (6,): for "at least partial", then for "met": the strongest, the mean of the strongest
+    four, and the strongest in the section's own turns (the weakest of all, if nothing was said there). `logits`: (pieces, 2)."""
+    if not len(logits):
+        return np.full(6, SILENT)
+    columns = []
+    for column in logits.astype(float).T:
+        strongest = np.sort(column)[-STRONGEST:]
+        columns += [strongest[-1], strongest.mean(), column[own].max() if own.any() else column.min()]
+    return np.array(columns)

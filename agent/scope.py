@@ -1,0 +1,95 @@
+"""What a section is graded on: its own turns, and what the candidate said of its criteria in other sections.
+
+The same content counts wherever it was said. People speak of sharding while they draw the architecture and of owners at the end: in the
+gold set more than half of the deciding quotes stand outside their criterion's section.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from agent.estimator import Said
+from agent.library import Library
+from agent.schema import Rubric, SectionResult, Transcript, Turn, Verdict
+from agent.scoring import section_result
+from agent.text import content_words, sentences
+
+ELSEWHERE = 4000  # words: an interview of 45 minutes as a whole, about 5,500 tokens
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What is graded: one section of a transcript, in the light of all that was said."""
+
+    transcript: Transcript
+    section: str
+
+    @cached_property
+    def turns(self) -> tuple[Turn, ...]:
+        """What was said in the section."""
+        return tuple(turn for turn in self.transcript.turns if turn.section == self.section)
+
+    @cached_property
+    def answers(self) -> list[tuple[int, str]]:
+        """The candidate's turns in the section: (number, text)."""
+        return [(turn.n, turn.text) for turn in self.turns if turn.speaker == "candidate"]
+
+    @cached_property
+    def said(self) -> list[Said]:
+        """The candidate's turns of the whole interview: the same content counts wherever it was said."""
+        return [Said(turn.n, turn.section, turn.text) for turn in self.transcript.turns if turn.speaker == "candidate"]
+
+    @cached_property
+    def asked(self) -> list[str]:
+        """The interviewer's turns of the whole interview."""
+        return [turn.text for turn in self.transcript.turns if turn.speaker == "interviewer"]
+
+    def result(self, library: Library, verdicts: Sequence[Verdict], grader: str) -> SectionResult:
+        """The graded section, from its verdicts."""
+        level, seen = self.transcript.level, len(self.transcript.turns)
+        return section_result(library.section(self.section), library.rubrics[self.section], verdicts, level, grader, seen)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a model reads to grade a section: the section's own turns, and what was said elsewhere: whole turns, or sentences of them."""
+
+    assessment: Assessment
+    elsewhere: tuple[Said, ...]
+
+    @cached_property
+    def texts(self) -> list[tuple[int, str]]:
+        """All that may be quoted: (turn, text)."""
+        return [*self.assessment.answers, *((one.turn, one.text) for one in self.elsewhere)]
+
+    def text(self, turn: int) -> str:
+        """The whole turn of this number."""
+        return next(one.text for one in self.assessment.said if one.turn == turn)
+
+
+def scope_of(assessment: Assessment, rubric: Rubric, most_words: int = ELSEWHERE) -> Scope:
+    """The scope of a section. Where more was said elsewhere than `most_words`, the sentences that share most words with the rubric are kept,
+    in the order in which they were said."""
+    others = [one for one in assessment.said if one.section != assessment.section]
+    if sum(len(one.text.split()) for one in others) <= most_words:
+        return Scope(assessment, tuple(others))
+    pieces = [Said(one.turn, one.section, sentence) for one in others for sentence in sentences(one.text)]
+    shares = _shares([piece.text for piece in pieces], rubric)
+    kept, room = [], most_words
+    for place in sorted(range(len(pieces)), key=lambda place: (-shares[place], place)):
+        room -= len(pieces[place].text.split())
+        if room < 0:
+            break
+        kept.append(place)
+    return Scope(assessment, tuple(pieces[place] for place in sorted(kept)))
+
+
+def _shares(texts: Sequence[str], rubric: Rubric) -> list[float]:
+    """For each text the most that it shares with one criterion: words count more the fewer criteria have them."""
+    wanted = [content_words(" ".join((c.statement, *c.counts, *c.examples))) for c in rubric.criteria]
+    frequency = Counter(word for words in wanted for word in words)
+    worth = {word: math.log(1 + len(wanted) / count) for word, count in frequency.items()}
+    own = [content_words(text) for text in texts]
+    return [max(sum(worth[word] for word in words & one) for one in wanted) / math.sqrt(max(len(words), 8)) for words in own]

@@ -1,0 +1,254 @@
+"""`python -m evals.train`: trains the embedded grader and prints what it is worth on scenarios that it has not seen.
+
+Two networks are trained on one half of the scenarios each and read the other half; the estimator is fitted on these readings, so that
+its chances are those of words that the network has not seen. Then one network is trained on everything, and shipped.
+"""
+
+import json
+import math
+import os
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import typer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import cohen_kappa_score, f1_score
+from torch import nn
+
+from agent.classifier import CRITERIA, NETWORK, wording
+from agent.classifier import WEIGHTS as SHIPPED
+from agent.encoder import base_model
+from agent.errors import InterviewError
+from agent.estimator import SILENT, WEIGHTS, features
+from agent.evidence import Rules
+from agent.library import Library, load_library
+from agent.network import Network
+from evals.dataset import LABELS
+from evals.metrics import calibration
+from evals.training import UNKNOWN, Interview, Statement, Texts, interviews, overlap, statements, texts_of
+
+SEED = 7
+EPOCHS, BATCH = 3, 32
+RATE, HEAD_RATE = 1e-4, 3e-3
+POSITIVE = 3.0  # weight of a label that gives credit: most labels give none
+SMOOTHING = 4.0  # interviews' worth of the mean that a criterion's own frequencies are mixed with
+COVERAGE = 0.75  # share of verdicts that are given, on the halves; the others are unclear
+FLOOR = 0.02  # share of deciding quotes whose readings lie below the floors under which words bear on no criterion, or not on this one
+FEWEST = 10  # texts with a label, one of them with credit, that a criterion needs to be known afterwards
+NEGATIVE = 0.15  # weight of a statement that earns nothing, as an answer of its own, beside an interview's criterion
+ATTACKS = ("refusal", "name_drop", "question", "off_topic")  # kinds of statements of which at most 5 % may count as met
+
+Array = npt.NDArray[np.float64]
+
+
+def train(data: Texts, criteria: int, epochs: int = EPOCHS) -> Network:
+    """A network fitted to the labels that are known. The same data gives the same network on the same machine."""
+    torch.manual_seed(SEED)
+    order = random.Random(SEED)
+    network, labels = Network(base_model(), criteria), torch.tensor(data.labels)
+    upper = [value for value in network.encoder.parameters() if value.requires_grad]
+    groups: list[dict[str, Any]] = [{"params": upper, "lr": RATE}, {"params": network.head.parameters(), "lr": HEAD_RATE}]
+    steps = epochs * math.ceil(len(data.texts) / BATCH)
+    optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min((step + 1) / 100, max(0.0, (steps - step) / steps)))
+    for epoch in range(epochs):
+        started, total = time.monotonic(), 0.0
+        batches = list(network.batches(data.texts, order.sample(range(len(data.texts)), len(data.texts)), BATCH))
+        order.shuffle(batches)
+        network.train()
+        for places, tokens in batches:
+            loss = _loss(network(tokens), labels[places])
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
+            total += loss.item()
+        typer.echo(f"  epoch {epoch + 1} of {epochs}: loss {total / len(batches):.3f}, {time.monotonic() - started:.0f} s")
+    return network
+
+
+def _loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    known = (labels != UNKNOWN).float()[..., None]
+    wanted = torch.stack([labels >= 1, labels >= 2], dim=-1).float()
+    losses = nn.functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none", pos_weight=torch.tensor(POSITIVE))
+    return (losses * known).sum() / len(labels) / 2
+
+
+class Reading:
+    """What a network that has not seen an interview's scenario reads in it."""
+
+    def __init__(self, network: Network, one: Interview, rules: Rules) -> None:
+        self.interview, self.pieces = one, one.pieces(rules)
+        self.logits = network.score([piece.text for piece in self.pieces]).numpy()
+        sections = {said.turn: said.section for said in one.said}
+        self._sections = [sections[piece.turn] for piece in self.pieces]
+
+    def features(self, place: int, section: str, allowed: Sequence[bool]) -> Array:
+        """The features of a criterion."""
+        mask = np.array(allowed, dtype=bool)
+        own = np.array([one == section for one in self._sections], dtype=bool)
+        return features(self.logits[mask][:, place], own[mask])
+
+    def best_of(self, place: int, quote: str, turn: int | None, text: str) -> tuple[float, float] | None:
+        """The strongest readings among the pieces that hold a quote, of its criterion and of any; None when no piece holds it."""
+        held = [i for i, piece in enumerate(self.pieces) if piece.turn == turn and overlap(quote, piece.text, text) > 0]
+        means = self.logits[held].mean(axis=2)
+        return (float(means[:, place].max()), float(means.max())) if held else None
+
+
+def frequencies(spoken: Sequence[Interview], criteria: Sequence[str]) -> Array:
+    """How often interviews show a criterion not, half or wholly: (criteria, 3), smoothed towards the mean of all criteria."""
+    place = {criterion: number for number, criterion in enumerate(criteria)}
+    counts = np.zeros((len(criteria), len(LABELS)))
+    for one in spoken:
+        for label in one.labels:
+            counts[place[label.criterion], LABELS.index(label.verdict)] += 1
+    mean = counts.sum(axis=0) / counts.sum()
+    found: Array = (counts + SMOOTHING * mean) / (counts.sum(axis=1, keepdims=True) + SMOOTHING)
+    return found
+
+
+def halves(scenarios: Sequence[str]) -> list[set[str]]:
+    """The scenarios in two halves."""
+    ordered = sorted(set(scenarios))
+    return [set(ordered[::2]), set(ordered[1::2])]
+
+
+class Trainer:
+    """Trains and fits; holds what both need."""
+
+    def __init__(self, library: Library) -> None:
+        self.library, self.rules = library, Rules(library)
+        self.criteria = list(library.criteria)
+        self.section = {c.id: rubric.section for rubric in library.rubrics.values() for c in rubric.criteria}
+        self.spoken, self.written = interviews(library), statements(library)
+        self.rows: list[tuple[Array, int, float, str]] = []  # features with log frequencies, label, weight, scenario
+        self.quotes: list[tuple[float, float]] = []  # readings of deciding quotes: of their criterion, of any
+        self.kinds: list[tuple[str, int | None]] = []  # kind of a statement that earns nothing, and its row; None: it is no evidence at all
+
+    def cross_read(self) -> None:
+        """Train a network on each half of the scenarios and read the other half with it."""
+        for held in halves([one.scenario for one in self.spoken] + [s.scenario for _, s in self.written]):
+            inside = [one for one in self.spoken if one.scenario not in held]
+            data = self.texts(inside, [(c, s) for c, s in self.written if s.scenario not in held])
+            typer.echo(f"Reading {', '.join(sorted(held))} with a network that has seen {len(data.texts)} texts of the others:")
+            network = train(data, len(self.criteria))
+            for one in self.spoken:
+                if one.scenario in held:
+                    self._read(Reading(network, one, self.rules))
+            self._read_statements(network, [(c, s) for c, s in self.written if s.scenario in held], inside)
+
+    def texts(self, spoken: Sequence[Interview], written: Sequence[tuple[str, Statement]]) -> Texts:
+        """The training rows."""
+        return texts_of(self.library, self.rules, spoken, written, self.criteria)
+
+    def _read(self, reading: Reading) -> None:
+        one = reading.interview
+        prior = np.log(frequencies([other for other in self.spoken if other.scenario != one.scenario], self.criteria))
+        turns = {said.turn: said.text for said in one.said}
+        for label in one.labels:
+            place, criterion = self.criteria.index(label.criterion), self.library.criteria[label.criterion]
+            allowed = [self.rules.about(piece.text, criterion) for piece in reading.pieces]
+            row = np.concatenate([reading.features(place, label.section, allowed), prior[place]])
+            self.rows.append((row, LABELS.index(label.verdict), 1.0, one.scenario))
+            if label.quote and (best := reading.best_of(place, label.quote, label.turn, turns.get(label.turn or 0, ""))) is not None:
+                self.quotes.append(best)
+
+    def _read_statements(self, network: Network, written: Sequence[tuple[str, Statement]], others: Sequence[Interview]) -> None:
+        """A statement that earns nothing, said as the only answer of its section, is not observed."""
+        prior = np.log(frequencies(others, self.criteria))
+        worthless = [(c, s) for c, s in written if s.labels[0] == "not_observed"]
+        logits = network.score([s.text for _, s in worthless]).numpy()
+        for (criterion, statement), row in zip(worthless, logits, strict=True):
+            place = self.criteria.index(criterion)
+            seen = bool(self.rules.pieces(1, statement.text, [])) and self.rules.about(statement.text, self.library.criteria[criterion])
+            found = features(row[place][None], np.array([True])) if seen else np.full(6, SILENT)
+            full = np.concatenate([found, prior[place]])
+            self.rows.append((full, 0, NEGATIVE, statement.scenario))
+            if statement.kind in ATTACKS:
+                self.kinds.append((statement.kind, len(self.rows) - 1 if seen else None))
+
+    def fit(self) -> dict[str, Any]:
+        """The estimator's weights, with the figures on scenarios that neither network nor regression has seen."""
+        rows, labels = np.array([row for row, *_ in self.rows]), np.array([label for _, label, *_ in self.rows])
+        weights, groups = np.array([weight for *_, weight, _ in self.rows]), np.array([scenario for *_, scenario in self.rows])
+        mean, scale = rows.mean(axis=0), rows.std(axis=0) + 1e-6
+        chances = np.zeros((len(rows), len(LABELS)))
+        for scenario in sorted(set(groups)):
+            held = groups == scenario
+            chances[held] = _regression(rows[~held], labels[~held], weights[~held], mean, scale).predict_proba((rows[held] - mean) / scale)
+        spoken = weights == 1.0
+        sure = float(np.quantile(chances[spoken].max(axis=1), 1 - COVERAGE))
+        _report(chances[spoken], labels[spoken], sure)
+        final = _regression(rows, labels, weights, mean, scale)
+        for kind in ATTACKS:
+            found = [number for name, number in self.kinds if name == kind]
+            given = chances[[number for number in found if number is not None]]
+            met = int(((given.argmax(axis=1) == 2) & (given.max(axis=1) >= sure)).sum())
+            typer.echo(f"  {kind}: {met} of {len(found)} alone counted as met")
+        prior = frequencies(self.spoken, self.criteria)
+        return {
+            "weights": final.coef_.round(5).tolist(),
+            "bias": final.intercept_.round(5).tolist(),
+            "mean": mean.round(5).tolist(),
+            "scale": scale.round(5).tolist(),
+            "prior": {criterion: prior[number].round(5).tolist() for number, criterion in enumerate(self.criteria)},
+            "sure": round(sure, 4),
+            "floor": [round(float(value), 4) for value in np.quantile(np.array(self.quotes), FLOOR, axis=0)],
+        }
+
+
+def _regression(rows: Array, labels: npt.NDArray[Any], weights: Array, mean: Array, scale: Array) -> LogisticRegression:
+    return LogisticRegression(C=0.3, max_iter=3000).fit((rows - mean) / scale, labels, sample_weight=weights)
+
+
+def _report(chances: Array, labels: npt.NDArray[Any], sure: float) -> None:
+    """Agreement with the labels of interviews of unseen scenarios: with every verdict given, and with the sure ones only."""
+    best, confidence = chances.argmax(axis=1), chances.max(axis=1)
+    for name, chosen in (("all", confidence >= 0), ("sure", confidence >= sure)):
+        kappa = cohen_kappa_score(labels[chosen], best[chosen])
+        f1 = f1_score(labels[chosen], best[chosen], average="macro")
+        typer.echo(f"{name}: {chosen.mean():.2f} of {len(labels)} verdicts, kappa {kappa:.3f}, macro F1 {f1:.3f}")
+    error = calibration(confidence, (best == labels).astype(float)).expected_error
+    typer.echo(f"calibration error {error:.3f}; sure from {sure:.2f} on")
+
+
+def main(out: Annotated[Path, typer.Option(help="Where the weights are written.")] = SHIPPED) -> None:
+    """Train, print the figures, write the weights."""
+    started = time.monotonic()
+    torch.set_num_threads(os.cpu_count() or 1)
+    library = load_library()
+    trainer = Trainer(library)
+    typer.echo(f"{len(trainer.spoken)} interviews, {len(trainer.written)} statements, {len(trainer.criteria)} criteria")
+    trainer.cross_read()
+    estimator = trainer.fit()
+    data = trainer.texts(trainer.spoken, trainer.written)
+    typer.echo(f"Training on all {len(data.texts)} texts:")
+    network = train(data, len(trainer.criteria))
+    known = ((data.labels != UNKNOWN).sum(axis=0) >= FEWEST) & ((data.labels > 0).sum(axis=0) >= 1)
+    trained = {c.id: wording(c) if yes else None for c, yes in zip(library.criteria.values(), known, strict=True)}
+    with tempfile.TemporaryDirectory(dir=out.parent) as folder:  # all three or none: they belong together
+        made = Path(folder)
+        network.save(made / NETWORK)
+        (made / CRITERIA).write_text(json.dumps(trained, indent=1) + "\n", encoding="utf-8")
+        (made / WEIGHTS).write_text(json.dumps(estimator) + "\n", encoding="utf-8")
+        out.mkdir(parents=True, exist_ok=True)
+        for name in (NETWORK, CRITERIA, WEIGHTS):
+            (made / name).replace(out / name)
+    typer.echo(f"{(out / NETWORK).stat().st_size / 1e6:.1f} MB written in {(time.monotonic() - started) / 60:.1f} minutes")
+
+
+if __name__ == "__main__":
+    try:
+        typer.run(main)
+    except InterviewError as error:
+        sys.exit(f"Error: {error}")
