@@ -69,7 +69,7 @@ def play(
 
     transcript, card = asyncio.run(conducted())
     if as_json:
-        _print_json({"transcript": transcript.model_dump(mode="json"), "scorecard": card.model_dump(mode="json")})
+        _print_json({"transcript": transcript.model_dump(mode="json"), "scorecard": _plain(card)})
     else:
         typer.echo(report_markdown(card, transcript, parts.library))
 
@@ -124,7 +124,7 @@ async def _graded(parts: "Parts", files: list[Path], scenario: str | None, level
                 typer.echo(f"Error: {error}", err=True)
             continue
         if as_json:
-            _print_json({"file": str(path), **card.model_dump(mode="json")})
+            _print_json({"file": str(path), **_plain(card)})
         else:
             typer.echo(report_markdown(card, transcript, parts.library))
     return failed
@@ -144,7 +144,7 @@ async def _graded_again(desk: "Desk", interview: str, as_json: bool) -> None:
     card = session.scorecard()
     assert card is not None  # the interview is over, and what failed again has a result too
     if as_json:
-        _print_json({"interview": interview, **card.model_dump(mode="json")})
+        _print_json({"interview": interview, **_plain(card)})
     else:
         typer.echo(report_markdown(card, session.transcript(), desk.context.library, session.interview.disagreements))
 
@@ -326,6 +326,16 @@ def _lines(path: Path) -> list[str]:
         return [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise InterviewError(f"{path} cannot be read: {error}") from None
+
+
+def _plain(card: "Scorecard") -> dict[str, Any]:
+    """A scorecard for other programs, which know three verdicts and none: what is unclear is unscored for them, with its chances."""
+    found: dict[str, Any] = card.model_dump(mode="json")
+    for section in found["sections"]:
+        for verdict in section["verdicts"]:
+            if verdict["status"] == "unclear":
+                verdict["status"] = "unscored"
+    return found
 
 
 def _print_json(value: object) -> None:
