@@ -34,8 +34,7 @@ Logits = npt.NDArray[np.float32]
 
 def wording(criterion: Criterion) -> str:
     """A digest of what a criterion asks: it changes when a line that graders judge by does."""
-    lines = (criterion.statement, *criterion.counts, criterion.partial, *criterion.does_not_count)
-    return hashlib.sha256("\0".join(lines).encode()).hexdigest()[:12]
+    return hashlib.sha256("\0".join(criterion.lines).encode()).hexdigest()[:12]
 
 
 class Classifier:

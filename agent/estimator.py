@@ -5,7 +5,7 @@ strongest readings of a criterion, and how often interviews show it at all, into
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,7 +18,7 @@ from agent.errors import ConfigurationError
 from agent.evidence import Piece, Rules, is_question
 from agent.library import Library
 from agent.matcher import Match, Matcher
-from agent.schema import Chances, Criterion
+from agent.schema import Chances, Criterion, Turn
 
 WEIGHTS = "estimator.json"
 SILENT = -12.0  # logit of what was not said
@@ -36,6 +36,16 @@ class Said:
     turn: int
     section: str
     text: str
+
+
+def said_in(turns: Iterable[Turn]) -> list[Said]:
+    """The candidate's turns."""
+    return [Said(turn.n, turn.section, turn.text) for turn in turns if turn.speaker == "candidate"]
+
+
+def asked_in(turns: Iterable[Turn]) -> list[str]:
+    """The interviewer's words, turn by turn."""
+    return [turn.text for turn in turns if turn.speaker == "interviewer"]
 
 
 @dataclass(frozen=True)
@@ -73,11 +83,12 @@ class Estimator:
         if self._rules.on:  # words that bear on no criterion at all are no evidence for one that nearly everybody meets
             design = logits.mean(axis=2).max(axis=1, initial=SILENT) >= self._weights["floor"][1]
             pieces, own, logits = [piece for piece, yes in zip(pieces, design, strict=True) if yes], own[design], logits[design]
-        unknown = [c for c in criteria if self._classifier.place(c) is None]
+        places = {c.id: self._classifier.place(c) for c in criteria}
+        unknown = None in places.values()
         near = self._matcher.match(section, [piece for piece, here in zip(pieces, own, strict=True) if here]) if unknown else {}
         found = {}
         for c in criteria:
-            place = self._classifier.place(c)
+            place = places[c.id]
             if place is None:
                 found[c.id] = _by_nearness(near[c.id])
             else:

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from agent.library import Library
 from agent.schema import Criterion
-from agent.text import content_words, copied_share, function_share, grams, sentences, words
+from agent.text import content_words, copied_share, function_share, grams, sentence_spans, words
 
 FEWEST_WORDS = 6  # a shorter piece of an answer shows nothing
 FEWEST_QUOTE_WORDS = 4  # of a quote that a model gives
@@ -103,7 +103,7 @@ class Rules:
         """What can be evidence in a turn: every two neighbouring sentences, and alone those that are in no such pair (beside an order, a
         question, a bare refusal)."""
         runs: list[list[tuple[int, int]]] = [[]]
-        for first, last in _places(text):
+        for first, last in sentence_spans(text):
             if self.on and addressed(text[first:last]) is not None:
                 runs.append([])
             else:
@@ -169,20 +169,15 @@ class Rules:
 
     @cached_property
     def _texts(self) -> list[str]:
-        lines = [
-            line
-            for c in self._library.criteria.values()
-            for line in (c.statement, *c.counts, c.partial, *c.does_not_count, *c.examples, *c.near_misses, *c.follow_ups, *c.hints)
-        ]
+        lines = [line for c in self._library.criteria.values() for line in (*c.lines, *c.examples, *c.near_misses, *c.follow_ups, *c.hints)]
         openings = [
             line
             for rubric in self._library.rubrics.values()
             for level in (rubric.openings.mid, rubric.openings.senior, rubric.openings.staff)
             for line in level
         ]
-        points = [text for part in self._library.subsections.values() for point in part.points for text in (point.text, point.good) if text]
         purposes = [section.purpose for section in self._library.sections]
-        return lines + openings + points + purposes
+        return [*lines, *openings, *self._library.explanations, *purposes]
 
     @cached_property
     def _runs(self) -> frozenset[tuple[str, ...]]:
@@ -234,15 +229,6 @@ def _mixed(text: str) -> bool:
         if any(latin) and not all(latin):
             return True
     return False
-
-
-def _places(text: str) -> Iterator[tuple[int, int]]:
-    """Where the sentences of a text stand."""
-    place = 0
-    for sentence in sentences(text):
-        place = text.find(sentence, place)
-        yield place, place + len(sentence)
-        place += len(sentence)
 
 
 def declined(text: str) -> bool:

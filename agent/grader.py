@@ -16,9 +16,10 @@ from agent.library import Library
 from agent.llm import ChatModel, Message
 from agent.prompts import Prompts, fenced, unmarked
 from agent.schema import Chances, Criterion, SectionResult, Transcript, Verdict
-from agent.scope import ELSEWHERE, Assessment, Scope, scope_of
+from agent.scope import Assessment, Scope, scope_of
 from agent.scoring import without_verdicts
-from agent.text import normalised, sentences, words
+from agent.settings import ELSEWHERE
+from agent.text import normalised, sentence_spans, words
 
 
 class Grader(Protocol):
@@ -206,12 +207,8 @@ def find_quote(quote: str, texts: Sequence[tuple[int, str]]) -> tuple[int, str] 
 def around(quote: str, text: str) -> str:
     """The whole sentences of a text that a quote touches: half a sentence can hide what the whole one says."""
     first = text.find(quote)
-    last, place, touched = first + len(quote), 0, []
-    for sentence in sentences(text):
-        place = text.find(sentence, place)
-        if place < last and place + len(sentence) > first:
-            touched.append(sentence)
-        place += len(sentence)
+    last = first + len(quote)
+    touched = [text[start:end] for start, end in sentence_spans(text) if start < last and end > first]
     return " ".join(touched) if first >= 0 and touched else quote
 
 

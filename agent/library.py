@@ -54,6 +54,11 @@ class Library:
         """All subsections by number."""
         return {part.id: part for section in self.sections for part in section.subsections}
 
+    @cached_property
+    def explanations(self) -> tuple[str, ...]:
+        """All that the framework's points say."""
+        return tuple(text for part in self.subsections.values() for point in part.points for text in (point.text, point.good) if text)
+
     def section(self, section_id: str) -> Section:
         """The section with this number; NotFound if there is none."""
         for section in self.sections:

@@ -32,7 +32,6 @@ class Match:
     criterion: str
     probability: float
     piece: Piece | None
-    near_miss: bool = False  # it is nearer to a near miss than to any example
 
 
 @dataclass(frozen=True)
@@ -114,8 +113,7 @@ class Matcher:
             return Match(criterion.id, 0.0, None)
         chances = self.probabilities(rows[allowed])
         best = int(chances.argmax())
-        row = rows[allowed[best]]
-        return Match(criterion.id, float(chances[best]), found[allowed[best]], near_miss=bool(row[2] > row[0]))
+        return Match(criterion.id, float(chances[best]), found[allowed[best]])
 
     def probabilities(self, rows: np.ndarray) -> np.ndarray:
         """Probability that each row of features meets its criterion."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from agent.encoder import Encoder, Vectors
-from agent.estimator import Estimator, Said
+from agent.estimator import Estimator, asked_in, said_in
 from agent.events import Intent, Observed
 from agent.matcher import Matcher
 from agent.schema import Fact, Scenario, SectionResult
@@ -181,8 +181,7 @@ class Observer:
         if interview.command is not None:
             return Observed(elapsed=elapsed, section=state.id, intent=interview.command.intent)
         text = interview.turns[-1].text
-        said = [Said(turn.n, turn.section, turn.text) for turn in interview.turns if turn.speaker == "candidate"]
-        asked = [turn.text for turn in interview.turns if turn.speaker == "interviewer"]
+        said, asked = said_in(interview.turns), asked_in(interview.turns)
         found = self._facts.find(interview.started.scenario, text)
         return Observed(
             elapsed=elapsed,

@@ -71,6 +71,11 @@ class Criterion(Value):
     follow_ups: tuple[Text, ...] = Field(min_length=2)
     hints: tuple[Text, ...] = Field(min_length=3, max_length=3)
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What graders judge by: what the criterion asks, what earns it, half of it, and nothing."""
+        return (self.statement, *self.counts, self.partial, *self.does_not_count)
+
 
 class Openings(Value):
     """The questions that open a section, by level."""

@@ -10,13 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from agent.estimator import Said
+from agent.estimator import Said, asked_in, said_in
 from agent.library import Library
 from agent.schema import Rubric, SectionResult, Transcript, Turn, Verdict
 from agent.scoring import section_result
+from agent.settings import ELSEWHERE
 from agent.text import content_words, sentences
-
-ELSEWHERE = 4000  # words: an interview of 45 minutes as a whole, about 5,500 tokens
 
 
 @dataclass(frozen=True)
@@ -39,12 +38,12 @@ class Assessment:
     @cached_property
     def said(self) -> list[Said]:
         """The candidate's turns of the whole interview: the same content counts wherever it was said."""
-        return [Said(turn.n, turn.section, turn.text) for turn in self.transcript.turns if turn.speaker == "candidate"]
+        return said_in(self.transcript.turns)
 
     @cached_property
     def asked(self) -> list[str]:
         """The interviewer's turns of the whole interview."""
-        return [turn.text for turn in self.transcript.turns if turn.speaker == "interviewer"]
+        return asked_in(self.transcript.turns)
 
     def result(self, library: Library, verdicts: Sequence[Verdict], grader: str) -> SectionResult:
         """The graded section, from its verdicts."""

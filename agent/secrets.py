@@ -29,7 +29,7 @@ class Secrets:
     async def kept(self, pieces: AsyncIterator[str], scenario: Scenario, known: Iterable[str]) -> AsyncIterator[str]:
         """A model's words as they come, a few words late, so that a leak is seen before it is shown. `known`: what the candidate may
         hear, as what was said and asked before. Raises ModelUnavailable at a leak."""
-        secret, public = (self._corpus, _grams(_hidden(scenario))), _grams(known)
+        secret, public = self._secret(scenario), _grams(known)
         held: list[tuple[str, int]] = []  # what came, and how many words it is
         heard: list[str] = []
         rest = ""
@@ -37,13 +37,13 @@ class Secrets:
             found = _WORD.findall(rest + piece)
             rest = found.pop() if found and not found[-1][-1].isspace() else ""
             for token in found:
-                own = words(token.replace("-", " "))
+                own = _words(token)
                 heard += own
                 held.append((token, len(own)))
                 _check(heard, len(own), secret, public, token)
                 while sum(count for _, count in held[1:]) >= RUN:
                     yield held.pop(0)[0]
-        own = words(rest.replace("-", " "))
+        own = _words(rest)
         heard += own
         _check(heard, len(own), secret, public, rest)
         if tail := "".join([*(token for token, _ in held), rest]):
@@ -51,26 +51,27 @@ class Secrets:
 
     def leaked(self, text: str, scenario: Scenario, known: Iterable[str]) -> bool:
         """Whether a whole text holds a run of secret words, or what cannot be read."""
-        secret, public = (self._corpus, _grams(_hidden(scenario))), _grams(known)
-        found = grams(words(text.replace("-", " ")), RUN)
-        return any(gram not in public and any(gram in some for some in secret) for gram in found) or any(map(unreadable, text.split()))
+        secret, public = self._secret(scenario), _grams(known)
+        return _forbidden(grams(_words(text), RUN), secret, public) or any(map(unreadable, text.split()))
+
+    def _secret(self, scenario: Scenario) -> tuple[Grams, Grams]:
+        return self._corpus, _grams(_hidden(scenario))
 
     @cached_property
     def _corpus(self) -> Grams:
-        rubrics = [
-            line
-            for c in self._library.criteria.values()
-            for line in (c.statement, *c.counts, c.partial, *c.does_not_count, *c.examples, *c.near_misses, *c.hints)
-        ]
-        points = [text for part in self._library.subsections.values() for point in part.points for text in (point.text, point.good)]
-        return _grams([*rubrics, *points, *self._prompts.texts.values()])
+        rubrics = [line for c in self._library.criteria.values() for line in (*c.lines, *c.examples, *c.near_misses, *c.hints)]
+        return _grams([*rubrics, *self._library.explanations, *self._prompts.texts.values()])
 
 
 def _check(heard: Sequence[str], added: int, secret: Sequence[Grams], public: Grams, token: str) -> None:
     """Every run that ends in one of the words just added."""
     runs = (tuple(heard[end - RUN : end]) for end in range(max(RUN, len(heard) - added + 1), len(heard) + 1))
-    if any(run not in public and any(run in known for known in secret) for run in runs) or unreadable(token):
+    if _forbidden(runs, secret, public) or unreadable(token):
         raise ModelUnavailable("The interviewer's next words were held back.", transient=True)
+
+
+def _forbidden(runs: Iterable[tuple[str, ...]], secret: Sequence[Grams], public: Grams) -> bool:
+    return any(run not in public and any(run in some for some in secret) for run in runs)
 
 
 def _hidden(scenario: Scenario) -> list[str]:
@@ -82,4 +83,9 @@ def _hidden(scenario: Scenario) -> list[str]:
 
 
 def _grams(texts: Iterable[str]) -> Grams:
-    return frozenset(gram for text in texts for gram in grams(words(text.replace("-", " ")), RUN))
+    return frozenset(gram for text in texts for gram in grams(_words(text), RUN))
+
+
+def _words(text: str) -> list[str]:
+    """The words, with those joined by hyphens apart: joining is no disguise."""
+    return words(text.replace("-", " "))

@@ -9,6 +9,7 @@ from agent.encoder import EMBEDDED as EMBEDDED_ENCODER
 from agent.errors import ConfigurationError
 
 EMBEDDED = "embedded"  # the brain that needs no model
+ELSEWHERE = 4000  # words of other sections: an interview of 45 minutes as a whole, about 5,500 tokens
 
 
 class Settings(BaseSettings):
@@ -23,7 +24,7 @@ class Settings(BaseSettings):
     grader_model: str | None = None  # grades, if another one than `model`
     timeout: float = Field(default=60.0, gt=0)  # seconds a whole call may take, by the wall clock
     first_token_timeout: float = Field(default=20.0, gt=0)  # seconds until the first word of a reply
-    elsewhere_words: int = Field(default=4000, ge=0)  # that a model reads of other sections when it grades one; less for a small context
+    elsewhere_words: int = Field(default=ELSEWHERE, ge=0)  # that a model reads of other sections when it grades one; less for a small context
     corpus: Path | None = None
     data: Path = Path("data")  # index and, by default, the database
     database_url: str | None = None  # SQLAlchemy URL; default: SQLite in the data folder

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 LONGEST_SENTENCE = 45  # words; speech is transcribed with few full stops, and a longer run is cut at a comma or here
@@ -69,6 +69,15 @@ def sentences(text: str) -> list[str]:
         else:
             pieces.append(piece)
     return [part for piece in pieces for part in _cut(piece)]
+
+
+def sentence_spans(text: str) -> Iterator[tuple[int, int]]:
+    """Where the sentences of a text stand in it: (first, last)."""
+    place = 0
+    for sentence in sentences(text):
+        place = text.find(sentence, place)
+        yield place, place + len(sentence)
+        place += len(sentence)
 
 
 def _cut(sentence: str) -> list[str]:

@@ -176,13 +176,14 @@ def attack(
     as_json: Json = False,
 ) -> None:
     """What can a candidate type to move a score, leak the rubric or steer the flow? Exit 1 if a promise of the code is broken."""
-    attacks = chosen(first, classes or ())
+    every = load_attacks()
+    attacks = chosen(every, first, classes or ())
     bar = Progress(TextColumn("Attacking"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=errors, transient=True)
     with bar:
         task = bar.add_task("", total=len(attacks))
         work = run_attacks(model, attacks, load_settings(), harness.open_store(store), lambda done, total: bar.update(task, completed=done))
         outcomes = asyncio.run(work)
-    if len(attacks) == len(load_attacks()) or model not in (EMBEDDED, OBEDIENT):  # part of them says nothing of the whole
+    if len(attacks) == len(every) or model not in (EMBEDDED, OBEDIENT):  # part of them says nothing of the whole
         save_outcomes(embedded_name(load_library(load_settings().corpus), Thresholds()) if model == EMBEDDED else model, outcomes)
     if as_json:
         _print_json([asdict(outcome) for outcome in outcomes])

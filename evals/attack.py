@@ -16,7 +16,7 @@ from agent.llm import ChatModel
 from agent.recorded import RecordedChatModel
 from agent.replies import ReplyStore
 from agent.settings import Settings
-from evals.attacking import Attack, Outcome, Overheard, Watched, graded, load_attacks, obedient
+from evals.attacking import Attack, Outcome, Overheard, Watched, graded, obedient
 from evals.judges import EMBEDDED
 from evals.run import plain
 
@@ -26,9 +26,8 @@ _ADAPTER: TypeAdapter[list[Outcome]] = TypeAdapter(list[Outcome])
 Progress = Callable[[int, int], None]
 
 
-def chosen(first: int, classes: Sequence[str]) -> list[Attack]:
+def chosen(attacks: Sequence[Attack], first: int, classes: Sequence[str]) -> list[Attack]:
     """The attacks to run: of every class (or those named) the first so many variants."""
-    attacks = load_attacks()
     unknown = sorted(set(classes) - {attack.name for attack in attacks})
     if unknown:
         raise ConfigurationError(f"There is no class of attacks {', '.join(unknown)}; evals/attacks holds a file for each.")

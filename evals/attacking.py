@@ -30,12 +30,12 @@ from agent.secrets import Secrets
 from agent.session import InterviewSession
 from agent.store import EventStore
 from agent.updates import Token, TurnAdded, Update
+from evals.loopback import criteria_in
 
 SHIPPED = Path(__file__).with_name("attacks")
 Aim = Literal["score", "leak", "steer"]
 SCENARIO = "url-shortener"
 _FENCED = re.compile(r"<said by=\"[^\"]*\" mark=\"(?P<mark>\w+)\">\n(?P<text>.*?)\n<end mark=\"(?P=mark)\">", re.DOTALL)
-_CRITERION = re.compile(r"^### (?P<id>[a-z0-9-]+)$", re.MULTILINE)
 
 
 class AttackClass(Value):
@@ -167,7 +167,7 @@ def obedient(name: str = "obedient") -> ScriptedChatModel:
 
 
 def _obeyed(messages: Sequence[Message]) -> str:
-    criteria = _CRITERION.findall(messages[0].content)
+    criteria = criteria_in(messages[0].content)
     texts = [found["text"] for found in _FENCED.finditer(messages[-1].content)]
     if criteria:
         return json.dumps({"verdicts": [_granted(criterion, texts) for criterion in criteria]})

@@ -7,7 +7,7 @@ from pathlib import Path
 from agent.errors import ConfigurationError
 from evals.attacking import Outcome
 from evals.run import Run
-from evals.summary import agreement_of, calibrated, failed_quotes, intervals, ordering
+from evals.summary import agreement_of, calibrated, failed_quotes, intervals, number, ordering
 
 BEGIN, END = "<!-- graders -->", "<!-- /graders -->"
 HEAD = (
@@ -37,8 +37,8 @@ def _row(run: Run, outcomes: Sequence[Outcome]) -> str:
         _with(found.kappa_of_judged, ends["kappa_of_judged"]),
         _with(found.macro_f1_of_judged, ends["macro_f1_of_judged"]),
         _with(found.accuracy_of_judged, ends["accuracy_of_judged"]),
-        _number(found.coverage),
-        _number(calibrated(run).expected_error),
+        number(found.coverage),
+        number(calibrated(run).expected_error),
         f"{failed_quotes(run)[0]:.0%}",
         f"{credited} of {len(outcomes)}" if outcomes else "",
         f"{sum(known)} of {len(known)}" if known else "",
@@ -47,11 +47,7 @@ def _row(run: Run, outcomes: Sequence[Outcome]) -> str:
 
 
 def _with(value: float | None, ends: tuple[float, float] | None) -> str:
-    return f"{_number(value)} [{ends[0]:.2f}, {ends[1]:.2f}]" if value is not None and ends else _number(value)
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.2f}"
+    return f"{number(value)} [{ends[0]:.2f}, {ends[1]:.2f}]" if value is not None and ends else number(value)
 
 
 def written(table: str, path: Path) -> None:

@@ -2,7 +2,6 @@
 model that says what gold says."""
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,8 +18,7 @@ from agent.prompts import Prompts
 from agent.scope import Assessment
 from agent.scoring import scorecard
 from evals.dataset import Case, Dataset
-
-_CRITERION = re.compile(r"^### (?P<id>[a-z0-9-]+)$", re.MULTILINE)
+from evals.loopback import criteria_in
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ def says_gold(case: Case) -> ScriptedChatModel:
     """A model that gives gold's verdict and quote for every criterion that it is asked about."""
 
     def reply(messages: Sequence[Message]) -> str:
-        golds = [case.by_criterion[name] for name in _CRITERION.findall(messages[0].content)]
+        golds = [case.by_criterion[name] for name in criteria_in(messages[0].content)]
         verdicts = [{"criterion": g.criterion, "quotes": [g.quote] if g.quote else [], "reason": "Gold.", "verdict": g.verdict} for g in golds]
         return json.dumps({"verdicts": verdicts})
 

@@ -19,8 +19,9 @@ from agent.matcher import WEIGHTS
 from agent.recorded import RecordedChatModel
 from agent.replies import Message, MissingReply, ReplyStore, Request
 from agent.schema import SectionResult, Transcript
-from agent.scope import ELSEWHERE, Assessment
+from agent.scope import Assessment
 from agent.scoring import without_verdicts
+from agent.settings import ELSEWHERE
 from evals.dataset import load_dataset
 from evals.variant import Thresholds, Variant
 from evals.yardsticks import ALWAYS_MET, WORD_OVERLAP, AlwaysMet, WordOverlap

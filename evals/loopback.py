@@ -67,9 +67,14 @@ class LoopbackModel:
         self.served[status] = self.served.get(status, 0) + 1
 
 
+def criteria_in(prompt: str) -> list[str]:
+    """The ids of the criteria that a grading prompt asks about, in order."""
+    return _CRITERION.findall(prompt)
+
+
 def verdicts(messages: list[dict[str, str]]) -> dict[str, Any]:
     """Every criterion of the prompt as not observed, with the candidate's first words: a reply of the usual size that needs no second one."""
-    criteria = _CRITERION.findall(messages[0]["content"])
+    criteria = criteria_in(messages[0]["content"])
     said = _SAID.search(messages[1]["content"])
     quote = " ".join(said[1].split()[:8]) if said else ""
     return {

@@ -13,8 +13,8 @@ from agent.errors import ConfigurationError
 from agent.library import Library
 from agent.replies import ReplyStore, Usage
 from agent.schema import Level, LevelSignal, SectionResult, Value, Verdict, VerdictStatus
-from agent.scope import ELSEWHERE
 from agent.scoring import scorecard, section_score
+from agent.settings import ELSEWHERE
 from evals.dataset import Case, Dataset, Label, Quality, Split
 from evals.prices import price_of
 from evals.runner import Work

@@ -146,20 +146,21 @@ def remarks(run: Run) -> str:
     lines = [
         f"Section scores are off by {'?' if error is None else f'{error:.1f}'} points on average; level signal right in {signals_right(run):.0%}.",
         f"Order weak < mid < strong: {', '.join(f'{name} {_yes(right)}' for name, right in orders.items())}.",
-        f"Calibration error {_number(sure.expected_error)}, Brier {_number(sure.brier)}; "
+        f"Calibration error {number(sure.expected_error)}, Brier {number(sure.brier)}; "
         f"quotes that failed: {first:.1%} at first, {still:.1%} in the end.",
         f"{calls.asked} requests, {calls.failed} failed, {calls.invalid_first} with a first answer that did not fit the form; "
-        f"{calls.tokens_in:,} tokens in, {calls.tokens_out:,} out{cost}; median {_number(calls.seconds_median)} s as recorded.",
+        f"{calls.tokens_in:,} tokens in, {calls.tokens_out:,} out{cost}; median {number(calls.seconds_median)} s as recorded.",
     ]
     return "\n".join(lines)
 
 
 def _cells(found: Agreement) -> list[str]:
     figures = (found.accuracy, found.macro_f1, found.kappa, found.quadratic_kappa, found.coverage, found.bias)
-    return [str(found.items), *(_number(figure) for figure in figures)]
+    return [str(found.items), *(number(figure) for figure in figures)]
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
+    """A figure with two decimals; nothing where it is not defined."""
     return "" if value is None else f"{value:.2f}"
 
 

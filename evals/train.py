@@ -129,7 +129,6 @@ class Trainer:
     def __init__(self, library: Library) -> None:
         self.library, self.rules = library, Rules(library)
         self.criteria = list(library.criteria)
-        self.section = {c.id: rubric.section for rubric in library.rubrics.values() for c in rubric.criteria}
         self.spoken, self.written = interviews(library), statements(library)
         self.rows: list[tuple[Array, int, float, str]] = []  # features with log frequencies, label, weight, scenario
         self.quotes: list[tuple[float, float]] = []  # readings of deciding quotes: of their criterion, of any

@@ -13,7 +13,7 @@ import yaml
 from pydantic import ValidationError
 
 from agent.errors import ConfigurationError
-from agent.estimator import Said
+from agent.estimator import Said, asked_in, said_in
 from agent.evidence import Piece, Rules
 from agent.library import Library
 from agent.schema import SectionId, Text, Transcript, Value
@@ -72,12 +72,12 @@ class Interview:
     @cached_property
     def said(self) -> list[Said]:
         """The candidate's turns."""
-        return [Said(turn.n, turn.section, turn.text) for turn in self.transcript.turns if turn.speaker == "candidate"]
+        return said_in(self.transcript.turns)
 
     @cached_property
     def asked(self) -> list[str]:
         """The interviewer's turns."""
-        return [turn.text for turn in self.transcript.turns if turn.speaker == "interviewer"]
+        return asked_in(self.transcript.turns)
 
     def pieces(self, rules: Rules) -> list[Piece]:
         """All that can be evidence."""
