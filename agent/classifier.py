@@ -65,10 +65,17 @@ class Classifier:
                 part = new[start : start + BATCH]
                 self._known.update(zip(part, self._network.score(part).numpy().round(DIGITS), strict=True))
         with self._guard:
-            found = [self._known[text] if text in self._known else self._network.score([text]).numpy().round(DIGITS)[0] for text in texts]
+            found = [self._recalled(text) for text in texts]
             while len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)
         return np.stack(found) if found else np.zeros((0, len(self.criteria), 2), np.float32)
+
+    def _recalled(self, text: str) -> Logits:
+        """The logits of a text that was just read; read again if others crowded it out in between."""
+        if text not in self._known:
+            self._known[text] = self._network.score([text]).numpy().round(DIGITS)[0]
+        self._known.move_to_end(text)
+        return self._known[text]
 
     @cached_property
     def _places(self) -> dict[tuple[str, str | None], int]:

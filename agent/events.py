@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from agent.schema import Level, Move, Scenario, SectionResult, Value
+from agent.schema import Level, Move, Scenario, SectionResult, Value, Verdict
 
 LONGEST_WHY = 2_000  # characters
 Label = Literal["met", "partial", "not_observed"]
@@ -92,12 +92,18 @@ class SectionGraded(Event):
 
 
 class Disagreed(Event):
-    """The candidate thinks that another verdict is right. It is kept beside the grader's and changes no score; a later one replaces it."""
+    """The candidate thinks that another verdict is right. It is kept beside the grader's and changes no score; a later one replaces it.
+
+    What was disagreed with is kept too, because the section may be graded again.
+    """
 
     kind: Literal["disagreed"] = "disagreed"
     section: str
     criterion: str
     verdict: Label | None  # None: taken back
+    graded: Verdict | None = None  # the grader's verdict; None in interviews before this was kept
+    grader: str = ""
+    rubric_version: int | None = None
     why: str = Field(default="", max_length=LONGEST_WHY)
 
 

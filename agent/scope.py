@@ -7,8 +7,9 @@ gold set more than half of the deciding quotes stand outside their criterion's s
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import groupby
 
 from agent.estimator import Said, asked_in, said_in
 from agent.library import Library
@@ -16,6 +17,8 @@ from agent.schema import Rubric, SectionResult, Transcript, Turn, Verdict
 from agent.scoring import section_result
 from agent.settings import ELSEWHERE
 from agent.text import content_words, sentences
+
+LEFT_OUT = " [...] "  # between sentences of a turn that are shown without what stands between them
 
 
 @dataclass(frozen=True)
@@ -53,15 +56,16 @@ class Assessment:
 
 @dataclass(frozen=True)
 class Scope:
-    """What a model reads to grade a section: the section's own turns, and what was said elsewhere: whole turns, or sentences of them."""
+    """What a model reads to grade a section: the section's own turns, and what was said elsewhere: turns, whole or without the sentences for
+    which there was no room."""
 
     assessment: Assessment
     elsewhere: tuple[Said, ...]
 
     @cached_property
     def texts(self) -> list[tuple[int, str]]:
-        """All that may be quoted: (turn, text)."""
-        return [*self.assessment.answers, *((one.turn, one.text) for one in self.elsewhere)]
+        """All that may be quoted: (turn, text), whole turns."""
+        return [*self.assessment.answers, *((one.turn, self.text(one.turn)) for one in self.elsewhere)]
 
     def text(self, turn: int) -> str:
         """The whole turn of this number."""
@@ -74,15 +78,16 @@ def scope_of(assessment: Assessment, rubric: Rubric, most_words: int = ELSEWHERE
     others = [one for one in assessment.said if one.section != assessment.section]
     if sum(len(one.text.split()) for one in others) <= most_words:
         return Scope(assessment, tuple(others))
-    pieces = [Said(one.turn, one.section, sentence) for one in others for sentence in sentences(one.text)]
-    shares = _shares([piece.text for piece in pieces], rubric)
+    pieces = [(one, sentence) for one in others for sentence in sentences(one.text)]
+    shares = _shares([sentence for _, sentence in pieces], rubric)
     kept, room = [], most_words
     for place in sorted(range(len(pieces)), key=lambda place: (-shares[place], place)):
-        room -= len(pieces[place].text.split())
+        room -= len(pieces[place][1].split())
         if room < 0:
             break
         kept.append(place)
-    return Scope(assessment, tuple(pieces[place] for place in sorted(kept)))
+    turns = groupby((pieces[place] for place in sorted(kept)), key=lambda piece: piece[0])
+    return Scope(assessment, tuple(replace(one, text=LEFT_OUT.join(sentence for _, sentence in chosen)) for one, chosen in turns))
 
 
 def _shares(texts: Sequence[str], rubric: Rubric) -> list[float]:

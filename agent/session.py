@@ -118,6 +118,10 @@ class Desk:
             self._tasks.pop(key).cancel()
         await asyncio.to_thread(self.store.erase, interview)
 
+    def is_grading(self, interview: str, section: str) -> bool:
+        """Whether a section is being graded now."""
+        return (interview, section) in self._tasks
+
     def grading(self, interview: str, section: str, work: Coroutine[Any, Any, SectionResult]) -> "asyncio.Task[SectionResult]":
         """Run the grading of a section in the background, once."""
         key = (interview, section)
@@ -264,13 +268,22 @@ class InterviewSession:
 
     async def grade(self, again: Iterable[str] = ()) -> AsyncIterator[Update]:
         """Grade every section that is due, and those in `again` whose grader failed; yields as they arrive."""
-        tasks = [self.desk.grading(self.id, section, self._assess(section)) for section in await asyncio.to_thread(self._due, frozenset(again))]
-        for done in asyncio.as_completed(tasks):
-            yield Graded(await done)
-        await self._refresh()
+        due = await asyncio.to_thread(self._due, frozenset(again))
+        early = {section for section in due if self.desk.is_grading(self.id, section)}  # begun before the last words were said
+        async for update in self._graded(due):
+            yield update
+        async for update in self._graded([section for section in await asyncio.to_thread(self._due, frozenset()) if section in early]):
+            yield update
         card = self.scorecard()
         if card is not None:
             yield ScorecardReady(card)
+
+    async def _graded(self, sections: Iterable[str]) -> AsyncIterator[Graded]:
+        """Grade sections at once; the log has each result when it is yielded."""
+        tasks = [self.desk.grading(self.id, section, self._assess(section)) for section in sections]
+        for done in asyncio.as_completed(tasks):
+            yield Graded(await done)
+        await self._refresh()
 
     def start_grading(self) -> None:
         """Begin to grade what is over; the results reach the log by themselves."""
@@ -300,12 +313,14 @@ class InterviewSession:
             raise InterviewError(f"That is {len(said):,} characters; a reason may have {LONGEST_WHY:,}. Shorten it; nothing was changed.")
         await self._refresh()
         result = self.interview.results.get(section)
-        if result is None or all(given.criterion != criterion for given in result.verdicts):
+        graded = next((given for given in result.verdicts if given.criterion == criterion), None) if result else None
+        if result is None or graded is None:
             raise InterviewError(f"Section {section!r} of this interview has no verdict on {criterion!r}, so there is nothing to disagree with.")
         if verdict is None and criterion not in self.interview.disagreements:
             return
-        elapsed, at = self.interview.elapsed, self._now()
-        await self._append(Disagreed(elapsed=elapsed, at=at, section=section, criterion=criterion, verdict=verdict, why=said))
+        opinion = {"section": section, "criterion": criterion, "verdict": verdict, "why": said}
+        against = {"graded": graded, "grader": result.grader, "rubric_version": result.rubric_version}
+        await self._append(Disagreed.model_validate({"elapsed": self.interview.elapsed, "at": self._now(), **opinion, **against}))
 
     def scorecard(self) -> Scorecard | None:
         """The scorecard, once the interview is over and everything is graded."""

@@ -177,7 +177,10 @@ def reading_list(subsection: str, library: Library) -> list[tuple[str, str]]:
 
 def disagreed(kept: Disagreed) -> str:
     """What a candidate thinks of a verdict, in a sentence."""
-    return f"You disagreed: {VERDICTS[kept.verdict].lower()}." if kept.verdict else ""
+    if kept.verdict is None:
+        return ""
+    against = f" with \u201c{VERDICTS[kept.graded.status].lower()}\u201d" if kept.graded else ""
+    return f"You disagreed{against}: {VERDICTS[kept.verdict].lower()}."
 
 
 def alternatives(verdict: Verdict) -> list[tuple[Label, str]]:

@@ -29,7 +29,7 @@ from evals.dataset import SHIPPED, case_schema, load_dataset, read_cases
 from evals.gold import describe, gold_statistics
 from evals.honest import honest, honest_table
 from evals.inspecting import write_log
-from evals.judges import EMBEDDED, embedded_name
+from evals.judges import EMBEDDED, grader_name
 from evals.labels import read_labels
 from evals.looks import look
 from evals.report import make_report
@@ -184,7 +184,7 @@ def attack(
         work = run_attacks(model, attacks, load_settings(), harness.open_store(store), lambda done, total: bar.update(task, completed=done))
         outcomes = asyncio.run(work)
     if len(attacks) == len(every) or model not in (EMBEDDED, OBEDIENT):  # part of them says nothing of the whole
-        save_outcomes(embedded_name(load_library(load_settings().corpus), Thresholds()) if model == EMBEDDED else model, outcomes)
+        save_outcomes(grader_name(model, load_library(load_settings().corpus), Thresholds()), outcomes)
     if as_json:
         _print_json([asdict(outcome) for outcome in outcomes])
     else:

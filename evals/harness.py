@@ -29,7 +29,7 @@ from evals.executors.batch import BatchExecutor
 from evals.executors.concurrent import IN_FLIGHT, ConcurrentExecutor
 from evals.executors.offline import OfflineExecutor
 from evals.executors.ray import RayExecutor
-from evals.judges import EMBEDDED, Bench, EmbeddedModel, embedded_name
+from evals.judges import EMBEDDED, Bench, EmbeddedModel, embedded_name, grader_name
 from evals.prices import Spending, price_of
 from evals.run import Run, Setup, score_run
 from evals.runner import Progress, Runner, Work, jobs_of
@@ -116,8 +116,7 @@ class Evaluation:
     @property
     def grader(self) -> str:
         """The grader's name with all that its verdicts depend on."""
-        inputs = self.inputs
-        return embedded_name(inputs.library, inputs.variant.thresholds) if self.setup.model == EMBEDDED else self.setup.model
+        return grader_name(self.setup.model, self.inputs.library, self.inputs.variant.thresholds)
 
     def scored(self) -> Run:
         """The run, as far as it was graded."""

@@ -101,6 +101,12 @@ def as_request(name: str, assessment: Assessment) -> Request:
     return Request(name, (Message("user", asked.model_dump_json()),), GRADED, SectionResult)
 
 
+def grader_name(model: str, library: Library, thresholds: Thresholds) -> str:
+    """Names a grader by all that its verdicts depend on beside prompts and replies: the embedded one also checks the quotes of a model."""
+    made = embedded_name(library, thresholds)
+    return made if model == EMBEDDED else f"{model}, checked by {made}"
+
+
 def embedded_name(library: Library, thresholds: Thresholds) -> str:
     """Names the embedded grader by all that its verdicts depend on: corpus, thresholds, weights and its own code."""
     files = (WEIGHTS, *(TRAINED / name for name in (NETWORK, CRITERIA, FITTED)), *(WEIGHTS.with_name(f"{name}.py") for name in CODE))

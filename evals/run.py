@@ -21,7 +21,6 @@ from evals.runner import Work
 from evals.variant import Variant
 
 RUNS = Path("data/evals/runs")
-QUOTE_FAILED = "quoting"  # in the reason of a verdict whose quotes were not the candidate's words
 
 
 class Row(Value):

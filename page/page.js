@@ -197,6 +197,7 @@ const interviewPage = (() => {
   function think(criterion, verdict, why, place) {
     opinion = [place, criterion, verdict, why];
     goal = verdict ? `[data-take-back="${criterion}"]` : `#objection-${criterion} > summary`;
+    setTimeout(() => { goal = ""; }, 5000); // it may be refused, and then no scorecard comes
     byId("disagree")?.click();
   }
 

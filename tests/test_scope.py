@@ -25,6 +25,14 @@ def test_what_shares_most_with_the_rubric_is_kept_when_there_is_not(library: Lib
     assert scope.text(1) == f"{WEATHER} {STORE}"
 
 
+def test_the_kept_sentences_of_a_turn_stay_one_turn_and_only_what_was_said_can_be_quoted(library: Library) -> None:
+    key = "Every record has a primary key, and the queries by owner go over one index."
+    text = f"{STORE} {WEATHER} {key}"
+    scope = scope_of(Assessment(spoken(("2", text), ("6", OWN)), "6"), library.rubrics["6"], most_words=40)
+    assert [one.text for one in scope.elsewhere] == [f"{STORE} [...] {key}"]
+    assert scope.texts == [(2, OWN), (1, text)]
+
+
 def test_sentences_that_are_kept_stay_in_the_order_in_which_they_were_said(library: Library) -> None:
     first, last = STORE, "Every record has a primary key, and the queries by owner go over one index."
     scope = scope_of(Assessment(spoken(("2", first), ("5", WEATHER), ("8", last)), "6"), library.rubrics["6"], most_words=40)

@@ -5,12 +5,14 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
 import pytest
+import yaml
 from sqlalchemy import text
 
 from agent.assembly import Parts, assemble
+from agent.candidate_gold import candidate_gold
 from agent.clock import ManualClock
 from agent.errors import Conflict, InterviewError, NotFound
-from agent.events import Answered, Disagreed
+from agent.events import Answered, Disagreed, SectionGraded
 from agent.grader import Grader
 from agent.library import Library
 from agent.llm import ScriptedChatModel
@@ -21,6 +23,7 @@ from agent.session import Desk, InterviewSession
 from agent.settings import Settings
 from agent.store import Attendance
 from agent.updates import ScorecardReady, Token, TurnAdded, Update
+from agent.wording import disagreed
 
 MakeDesk = Callable[..., Desk]
 ANSWER = "We keep the messages partitioned by conversation id, because every read asks for one conversation, newest first."
@@ -430,6 +433,21 @@ async def test_a_grader_that_breaks_leaves_the_section_unscored_until_it_is_grad
     assert session.interview.results["5"].score is not None
 
 
+async def test_a_section_whose_grading_began_before_the_last_words_is_graded_on_them_too(make_desk: MakeDesk, parts: Parts) -> None:
+    grader, session = await watched(make_desk, parts)
+    await heard(session.click("done"))
+    await asyncio.sleep(0.05)  # section 5 is being graded
+    await heard(session.reply(ANSWER))
+    await heard(session.click("end"))
+    wanted = asyncio.create_task(heard(session.grade()))
+    await asyncio.sleep(0.05)
+    grader.may_go.set()
+    await wanted
+    five = [assessment.transcript for assessment in grader.asked if assessment.section == "5"]
+    assert [ANSWER in [turn.text for turn in transcript.turns] for transcript in five] == [False, True]
+    assert session.interview.results["5"].seen == len(five[-1].turns)
+
+
 async def test_the_grader_is_told_of_the_hints_that_were_given(make_desk: MakeDesk, parts: Parts) -> None:
     grader, session = await watched(make_desk, parts)
     grader.may_go.set()
@@ -525,6 +543,17 @@ async def test_a_disagreement_is_kept_beside_the_verdict_and_changes_no_score(ma
     events = after.interview.events
     await after.disagree("5", criterion, None)
     assert after.interview.events == events
+
+
+async def test_a_disagreement_keeps_the_verdict_that_it_is_about_when_the_section_is_graded_again(make_desk: MakeDesk, parts: Parts) -> None:
+    session, criterion = await judged(make_desk, parts)
+    await session.disagree("5", criterion, "met")
+    better = session.interview.results["5"]
+    verdicts = tuple(given.model_copy(update={"status": "partial"}) for given in better.verdicts)
+    await session._append(SectionGraded(result=better.model_copy(update={"verdicts": verdicts, "grader": "another"})))
+    (kept,) = yaml.safe_load(candidate_gold(session))["verdicts"]
+    assert (kept["verdict"], kept["graded"], kept["grader"]) == ("met", "not_observed", "strict")
+    assert disagreed(session.interview.disagreements[criterion]) == "You disagreed with \u201cnot observed\u201d: met."
 
 
 async def test_only_a_verdict_that_was_given_can_be_disagreed_with(make_desk: MakeDesk, parts: Parts) -> None:
