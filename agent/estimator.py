@@ -1,7 +1,8 @@
 """How likely it is that a candidate's words meet a criterion, half meet it, or do not: read locally, with the words that speak most for it.
 
-Every two neighbouring sentences are read by the classifier for all criteria at once; a multinomial logistic regression turns the
-strongest readings of a criterion, and how often interviews show it at all, into chances (`python -m evals.train` fits it).
+Every two neighbouring sentences are read by the classifier for all criteria at once, and compared with each criterion's words, examples and
+near misses; a multinomial logistic regression turns the strongest readings of a criterion, and how often interviews show it at all, into
+chances (`python -m evals.train` fits it).
 """
 
 import json
@@ -17,12 +18,13 @@ from agent.classifier import Classifier, Logits
 from agent.errors import ConfigurationError
 from agent.evidence import Piece, Rules, is_question
 from agent.library import Library
-from agent.matcher import Match, Matcher
+from agent.matcher import Likeness, Match, Matcher
 from agent.schema import Chances, Criterion, Turn
 
 WEIGHTS = "estimator.json"
 SILENT = -12.0  # logit of what was not said
 STRONGEST = 4  # readings whose mean is a feature
+FEATURES = 14  # of one criterion
 HALF, FULL = 0.35, 0.5  # nearness from which on a criterion that was never trained is half or wholly met
 NOTHING = Chances(met=0.0, partial=0.0)
 
@@ -46,6 +48,48 @@ def said_in(turns: Iterable[Turn]) -> list[Said]:
 def asked_in(turns: Iterable[Turn]) -> list[str]:
     """The interviewer's words, turn by turn."""
     return [turn.text for turn in turns if turn.speaker == "interviewer"]
+
+
+@dataclass(frozen=True)
+class Readings:
+    """What some pieces show of one criterion, each array a value for each piece; `own`: whether it was said in the criterion's section."""
+
+    own: npt.NDArray[np.bool_]
+    logits: Logits  # (pieces, 2)
+    words: Array
+    examples: Array
+    near_misses: Array
+
+    @property
+    def best(self) -> int:
+        """The piece that speaks most for the criterion."""
+        return int(self.logits.mean(axis=1).argmax())
+
+    @property
+    def features(self) -> Array:
+        """What they come to, (FEATURES,): of the logits of "at least partial", those of "met", the shared words and the nearness to an example
+        each the strongest, the mean of the strongest four, and the strongest in the section's own turns; then how near the best piece is to
+        an example and to a near miss."""
+        if not len(self.own):
+            return NOTHING_SAID
+        partial, met = self.logits.astype(float).T
+        found = [
+            *self._summary(partial, partial.min()),
+            *self._summary(met, met.min()),
+            *self._summary(self.words, 0),
+            *self._summary(self.examples, 0),
+            self.examples[self.best],
+            self.near_misses[self.best],
+        ]
+        return np.array(found)
+
+    def _summary(self, column: Array, absent: float) -> tuple[float, float, float]:
+        """`absent` stands for the section's own turns when nothing was said there."""
+        own = column[self.own]
+        return column.max(), np.sort(column)[-STRONGEST:].mean(), own.max() if len(own) else absent
+
+
+NOTHING_SAID: Array = np.concatenate([np.full(6, SILENT), np.zeros(FEATURES - 6)])
 
 
 @dataclass(frozen=True)
@@ -83,16 +127,18 @@ class Estimator:
         if self._rules.on:  # words that bear on no criterion at all are no evidence for one that nearly everybody meets
             design = logits.mean(axis=2).max(axis=1, initial=SILENT) >= self._weights["floor"][1]
             pieces, own, logits = [piece for piece, yes in zip(pieces, design, strict=True) if yes], own[design], logits[design]
+        likeness = self._matcher.likeness(section, [piece.text for piece in pieces])
         places = {c.id: self._classifier.place(c) for c in criteria}
         unknown = None in places.values()
         near = self._matcher.match(section, [piece for piece, here in zip(pieces, own, strict=True) if here]) if unknown else {}
         found = {}
-        for c in criteria:
+        for number, c in enumerate(criteria):
             place = places[c.id]
             if place is None:
                 found[c.id] = _by_nearness(near[c.id])
             else:
-                found[c.id] = self._estimated(c, pieces, own, logits[:, place])
+                allowed = [i for i, piece in enumerate(pieces) if self._rules.about(piece.text, c)]
+                found[c.id] = self._estimated(c, [pieces[i] for i in allowed], readings(own, logits[:, place], likeness, number, allowed))
         return found
 
     def refused(self, quote: str, sentence: str, criterion: Criterion, asked: Sequence[str]) -> str | None:
@@ -107,15 +153,11 @@ class Estimator:
                 return "It says nothing about this criterion."
         return None
 
-    def _estimated(self, criterion: Criterion, pieces: Sequence[Piece], own: npt.NDArray[np.bool_], logits: Logits) -> Estimate:
-        allowed = np.array([self._rules.about(piece.text, criterion) for piece in pieces], dtype=bool)
-        if not allowed.any():
+    def _estimated(self, criterion: Criterion, pieces: Sequence[Piece], found: Readings) -> Estimate:
+        if not pieces:
             return Estimate(criterion.id, NOTHING, None)
-        logits, own = logits[allowed], own[allowed]
-        met, partial = self.chances(features(logits, own)[None], [criterion.id])[0]
-        best = int(logits.mean(axis=1).argmax())
-        chances = Chances(met=round(float(met), 4), partial=round(float(partial), 4))
-        return Estimate(criterion.id, chances, [piece for piece, yes in zip(pieces, allowed, strict=True) if yes][best])
+        met, partial = self.chances(found.features[None], [criterion.id])[0]
+        return Estimate(criterion.id, Chances(met=round(float(met), 4), partial=round(float(partial), 4)), pieces[found.best])
 
     def chances(self, rows: Array, criteria: Sequence[str]) -> Array:
         """Chances of met and of partial, (criteria, 2), from the features of each criterion."""
@@ -153,13 +195,8 @@ def _by_nearness(match: Match) -> Estimate:
     return Estimate(match.criterion, Chances(met=round(met, 4), partial=round(partial, 4)), match.piece)
 
 
-def features(logits: Logits, own: npt.NDArray[np.bool_]) -> Array:
-    """What the readings of one criterion come to, (6,): for "at least partial", then for "met": the strongest, the mean of the strongest
-    four, and the strongest in the section's own turns (the weakest of all, if nothing was said there). `logits`: (pieces, 2)."""
-    if not len(logits):
-        return np.full(6, SILENT)
-    columns = []
-    for column in logits.astype(float).T:
-        strongest = np.sort(column)[-STRONGEST:]
-        columns += [strongest[-1], strongest.mean(), column[own].max() if own.any() else column.min()]
-    return np.array(columns)
+def readings(own: npt.NDArray[np.bool_], logits: Logits, likeness: Likeness, number: int, allowed: Sequence[int]) -> Readings:
+    """The readings of one criterion in the pieces that may speak for it. `number`: the criterion's place in its section."""
+    kept = list(allowed)
+    columns = (table[kept, number] for table in (likeness.words, likeness.examples, likeness.near_misses))
+    return Readings(own[kept], logits[kept], *columns)

@@ -20,6 +20,7 @@ from agent.evidence import FEWEST_WORDS, REASON, Piece, Rules, declined, is_ques
 from agent.library import Library
 from agent.schema import Criterion, Rubric
 from agent.text import content_words, sentences, words
+from agent.vocabulary import Vocabulary
 
 WEIGHTS = Path(__file__).with_name("matcher.json")
 FEATURES = ("best_example", "second_example", "near_miss", "statement", "other", "overlap", "reason", "number", "refusal")
@@ -32,6 +33,15 @@ class Match:
     criterion: str
     probability: float
     piece: Piece | None
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """How like texts are to the criteria of a section, each (texts, criteria): by words, and by cosine to the nearest example and near miss."""
+
+    words: np.ndarray
+    examples: np.ndarray
+    near_misses: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -50,6 +60,7 @@ class Matcher:
 
     def __init__(self, library: Library, encoder: Encoder, rules: Rules, weights: Path = WEIGHTS) -> None:
         self._library, self._encoder, self._rules, self._path = library, encoder, rules, weights
+        self._vocabulary = Vocabulary(library.criteria.values())
         self._banks: dict[str, Bank] = {}
 
     def warm(self) -> None:
@@ -71,6 +82,18 @@ class Matcher:
         bank = self.bank(section_id)
         vector = self._encoder.encode([text])[0]
         return {c.id: float(max(bank.statements[i] @ vector, (bank.examples[i] @ vector).max())) for i, c in enumerate(bank.criteria)}
+
+    def likeness(self, section_id: str, texts: Sequence[str]) -> Likeness:
+        """How like each text is to what would meet the criteria of a section."""
+        bank = self.bank(section_id)
+        if not texts:
+            return Likeness(*(np.zeros((0, len(bank.criteria))) for _ in range(3)))
+        vectors = self._encoder.encode(list(texts))
+        return Likeness(
+            words=self._vocabulary.shares(texts, bank.criteria),
+            examples=np.stack([(vectors @ examples.T).max(axis=1) for examples in bank.examples], axis=1),
+            near_misses=np.stack([(vectors @ misses.T).max(axis=1) for misses in bank.near_misses], axis=1),
+        )
 
     def nearest_sentence(self, criterion_id: str, text: str) -> tuple[str, float] | None:
         """The sentence of a text that is nearest to a criterion, with its cosine; None for a text without a statement."""

@@ -19,18 +19,20 @@ THRESHOLDS = 2  # "at least partial" and "met"
 
 
 class Network(nn.Module):
-    """Texts to logits (texts, criteria, 2): at least partial, met."""
+    """Texts to logits (texts, criteria, 2): at least partial, met. `frozen`: how many lower layers are not trained.
+    `most`: tokens of a text that are read."""
 
-    def __init__(self, base: Path, criteria: int) -> None:
+    def __init__(self, base: Path, criteria: int, frozen: int = FROZEN, most: int = MOST_TOKENS) -> None:
         super().__init__()
         transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         self.tokenizer = AutoTokenizer.from_pretrained(str(base), local_files_only=True)
         self.encoder = AutoModel.from_pretrained(str(base), local_files_only=True)
+        self.most = most
         self.head = nn.Linear(self.encoder.config.hidden_size, criteria * THRESHOLDS)
         self.dropout = nn.Dropout(0.1)
         nn.init.normal_(self.head.weight, std=0.02)
         nn.init.constant_(self.head.bias, -2.0)  # most texts say nothing of most criteria
-        for part in (self.encoder.embeddings, *self.encoder.encoder.layer[:FROZEN]):
+        for part in (self.encoder.embeddings, *self.encoder.encoder.layer[:frozen]):
             part.requires_grad_(False)
 
     def forward(self, tokens: dict[str, Tensor]) -> Tensor:
@@ -43,7 +45,7 @@ class Network(nn.Module):
 
     def batches(self, texts: Sequence[str], order: Sequence[int], size: int) -> Iterator[tuple[list[int], dict[str, Tensor]]]:
         """The texts in batches of about equal length, each with the places of its texts; `order` says which and how they are grouped."""
-        ids = self.tokenizer(list(texts), truncation=True, max_length=MOST_TOKENS)["input_ids"]
+        ids = self.tokenizer(list(texts), truncation=True, max_length=self.most)["input_ids"]
         for start in range(0, len(order), 20 * size):
             near = sorted(order[start : start + 20 * size], key=lambda place: len(ids[place]))
             for first in range(0, len(near), size):

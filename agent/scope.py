@@ -4,8 +4,6 @@ The same content counts wherever it was said. People speak of sharding while the
 gold set more than half of the deciding quotes stand outside their criterion's section.
 """
 
-import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,7 +14,8 @@ from agent.library import Library
 from agent.schema import Rubric, SectionResult, Transcript, Turn, Verdict
 from agent.scoring import section_result
 from agent.settings import ELSEWHERE
-from agent.text import content_words, sentences
+from agent.text import sentences
+from agent.vocabulary import Vocabulary
 
 LEFT_OUT = " [...] "  # between sentences of a turn that are shown without what stands between them
 
@@ -72,14 +71,14 @@ class Scope:
         return next(one.text for one in self.assessment.said if one.turn == turn)
 
 
-def scope_of(assessment: Assessment, rubric: Rubric, most_words: int = ELSEWHERE) -> Scope:
+def scope_of(assessment: Assessment, rubric: Rubric, vocabulary: Vocabulary, most_words: int = ELSEWHERE) -> Scope:
     """The scope of a section. Where more was said elsewhere than `most_words`, the sentences that share most words with the rubric are kept,
     in the order in which they were said."""
     others = [one for one in assessment.said if one.section != assessment.section]
     if sum(len(one.text.split()) for one in others) <= most_words:
         return Scope(assessment, tuple(others))
     pieces = [(one, sentence) for one in others for sentence in sentences(one.text)]
-    shares = _shares([sentence for _, sentence in pieces], rubric)
+    shares = vocabulary.shares([sentence for _, sentence in pieces], rubric.criteria).max(axis=1)
     kept, room = [], most_words
     for place in sorted(range(len(pieces)), key=lambda place: (-shares[place], place)):
         room -= len(pieces[place][1].split())
@@ -88,12 +87,3 @@ def scope_of(assessment: Assessment, rubric: Rubric, most_words: int = ELSEWHERE
         kept.append(place)
     turns = groupby((pieces[place] for place in sorted(kept)), key=lambda piece: piece[0])
     return Scope(assessment, tuple(replace(one, text=LEFT_OUT.join(sentence for _, sentence in chosen)) for one, chosen in turns))
-
-
-def _shares(texts: Sequence[str], rubric: Rubric) -> list[float]:
-    """For each text the most that it shares with one criterion: words count more the fewer criteria have them."""
-    wanted = [content_words(" ".join((c.statement, *c.counts, *c.examples))) for c in rubric.criteria]
-    frequency = Counter(word for words in wanted for word in words)
-    worth = {word: math.log(1 + len(wanted) / count) for word, count in frequency.items()}
-    own = [content_words(text) for text in texts]
-    return [max(sum(worth[word] for word in words & one) for one in wanted) / math.sqrt(max(len(words), 8)) for words in own]

@@ -1,4 +1,5 @@
-"""`python -m evals.bench`: our own overhead from send to first word, with a model that answers at once, over 200 turns."""
+"""`python -m evals.bench`: our own overhead from send to first word, with a model that answers at once, over 200 turns; and how long the
+embedded grader takes for interviews that it has not read before."""
 
 import argparse
 import asyncio
@@ -11,12 +12,15 @@ from pathlib import Path
 
 from agent.assembly import Parts, assemble
 from agent.clock import ManualClock
+from agent.grader import EmbeddedGrader
 from agent.llm import ScriptedChatModel
 from agent.play import WORDS_A_MINUTE, read_candidate
+from agent.scope import Assessment
 from agent.settings import Settings
 from agent.store import EventStore
 from agent.text import words
 from agent.updates import Token
+from evals.dataset import Dataset, load_dataset
 
 CANDIDATES = Path(__file__).with_name("candidates")
 QUESTION = "And what happens to that when the machine it runs on goes away?"
@@ -50,8 +54,23 @@ async def measure(parts: Parts, model: ScriptedChatModel, turns: int) -> tuple[l
     return waits, calls
 
 
+def grading(parts: Parts, dataset: Dataset) -> tuple[list[float], list[float]]:
+    """Seconds for the first section of each interview, when none of its words was read before, and for all of its sections."""
+    grader = EmbeddedGrader(parts.library, parts.estimator)
+    first, whole = [], []
+    for case in dataset:
+        start = time.perf_counter()
+        for number, section in enumerate(case.sections):
+            grader.grade_now(Assessment(case.transcript, section))
+            if number == 0:
+                first.append(time.perf_counter() - start)
+        whole.append(time.perf_counter() - start)
+    return first, whole
+
+
 def main(arguments: list[str]) -> int:
-    """Print p50 and p95 in milliseconds and the model calls per turn, for the scripted model and the embedded default."""
+    """Print p50 and p95 in milliseconds and the model calls per turn, for the scripted model and the embedded default; then median and longest
+    time to grade, in seconds."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--turns", type=int, default=200)
     parser.add_argument("--data", type=Path, default=Path("data"))
@@ -65,6 +84,13 @@ def main(arguments: list[str]) -> int:
         quantiles = statistics.quantiles(waits, n=20)
         row = {"brain": name, "turns": len(waits), "p50_ms": round(statistics.median(waits), 1), "p95_ms": round(quantiles[18], 1)}
         print(json.dumps({**row, "model_calls_before_first_word": {str(n): calls.count(n) for n in sorted(set(calls))}}))
+    parts = assemble(settings)
+    parts.warm()
+    first, whole = grading(parts, load_dataset(parts.library, "tune"))
+    seconds = {
+        f"{name}_s": [round(statistics.median(found), 2), round(max(found), 2)] for name, found in (("first_section", first), ("interview", whole))
+    }
+    print(json.dumps({"grader": "embedded", "interviews": len(whole), **seconds}))
     return 0
 
 

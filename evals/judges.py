@@ -27,7 +27,8 @@ from evals.variant import Thresholds, Variant
 from evals.yardsticks import ALWAYS_MET, WORD_OVERLAP, AlwaysMet, WordOverlap
 
 EMBEDDED = "embedded"
-CODE = ("classifier", "encoder", "estimator", "evidence", "grader", "matcher", "network", "scope", "scoring", "text")  # what its verdicts depend on
+# The modules that its verdicts depend on.
+CODE = ("classifier", "encoder", "estimator", "evidence", "grader", "matcher", "network", "scope", "scoring", "text", "vocabulary")
 Reply = TypeVar("Reply", bound=BaseModel)
 
 

@@ -79,7 +79,7 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 def failed_quotes(run: Run) -> tuple[float, float]:
-    """Shares of the verdicts whose quotes were not the candidate's words: at the first try, and still at the second."""
+    """Shares of the verdicts that did not pass the check of their quotes, or were left out, at the first try, and still at the second."""
     total = len(run.rows) or 1
     again = [row for row in run.rows if row.attempts > 1]
     return len(again) / total, sum(row.status == "unscored" for row in again) / total

@@ -23,37 +23,51 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import cohen_kappa_score, f1_score
 from torch import nn
 
-from agent.classifier import CRITERIA, NETWORK, wording
+from agent.classifier import CRITERIA, NETWORK, Logits, wording
 from agent.classifier import WEIGHTS as SHIPPED
-from agent.encoder import base_model
+from agent.encoder import Encoder, base_model
 from agent.errors import InterviewError
-from agent.estimator import SILENT, WEIGHTS, features
+from agent.estimator import FEATURES, NOTHING_SAID, WEIGHTS, readings
 from agent.evidence import Rules
 from agent.library import Library, load_library
-from agent.network import Network
+from agent.matcher import Matcher
+from agent.network import FROZEN, MOST_TOKENS, Network
+from agent.schema import Criterion
 from evals.dataset import LABELS
 from evals.metrics import calibration
 from evals.training import UNKNOWN, Interview, Statement, Texts, interviews, overlap, statements, texts_of
 
 SEED = 7
 EPOCHS, BATCH = 3, 32
+LAYERS = 6  # of MiniLM
 RATE, HEAD_RATE = 1e-4, 3e-3
+HALF = bool(torch.cpu.get_capabilities().get("avx512_bf16"))  # half precision halves the time, on processors that have it
 POSITIVE = 3.0  # weight of a label that gives credit: most labels give none
 SMOOTHING = 4.0  # interviews' worth of the mean that a criterion's own frequencies are mixed with
-COVERAGE = 0.75  # share of verdicts that are given, on the halves; the others are unclear
+COVERAGE = 0.7  # share of verdicts that are given, on the halves; the others are unclear
 FLOOR = 0.02  # share of deciding quotes whose readings lie below the floors under which words bear on no criterion, or not on this one
 FEWEST = 10  # texts with a label, one of them with credit, that a criterion needs to be known afterwards
 NEGATIVE = 0.15  # weight of a statement that earns nothing, as an answer of its own, beside an interview's criterion
 ATTACKS = ("refusal", "name_drop", "question", "off_topic")  # kinds of statements of which at most 5 % may count as met
 
+# What the estimator could know: the columns of its features. The last is what ships; the others say what each part is worth.
+_LIKENESS, _OFTEN = list(range(6, FEATURES)), list(range(FEATURES, FEATURES + len(LABELS)))
+KNOWING = {
+    "only how often interviews show a criterion": _OFTEN,
+    "that, and likeness to its words, examples and near misses": _LIKENESS + _OFTEN,
+    "that, and the network's readings": list(range(6)) + _OFTEN,
+    "all": list(range(6)) + _LIKENESS + _OFTEN,
+}
+
 Array = npt.NDArray[np.float64]
 
 
-def train(data: Texts, criteria: int, epochs: int = EPOCHS) -> Network:
-    """A network fitted to the labels that are known. The same data gives the same network on the same machine."""
+def train(data: Texts, criteria: int, epochs: int = EPOCHS, frozen: int = FROZEN, most: int = MOST_TOKENS) -> Network:
+    """A network fitted to the labels that are known. The same data gives the same network on the same machine. `frozen`: lower layers that are
+    left as they are; `most`: tokens of a text."""
     torch.manual_seed(SEED)
     order = random.Random(SEED)
-    network, labels = Network(base_model(), criteria), torch.tensor(data.labels)
+    network, labels = Network(base_model(), criteria, frozen, most), torch.tensor(data.labels)
     upper = [value for value in network.encoder.parameters() if value.requires_grad]
     groups: list[dict[str, Any]] = [{"params": upper, "lr": RATE}, {"params": network.head.parameters(), "lr": HEAD_RATE}]
     steps = epochs * math.ceil(len(data.texts) / BATCH)
@@ -65,7 +79,9 @@ def train(data: Texts, criteria: int, epochs: int = EPOCHS) -> Network:
         order.shuffle(batches)
         network.train()
         for places, tokens in batches:
-            loss = _loss(network(tokens), labels[places])
+            with torch.autocast("cpu", torch.bfloat16, enabled=HALF):
+                logits = network(tokens)
+            loss = _loss(logits.float(), labels[places])
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -86,17 +102,19 @@ def _loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
 class Reading:
     """What a network that has not seen an interview's scenario reads in it."""
 
-    def __init__(self, network: Network, one: Interview, rules: Rules) -> None:
+    def __init__(self, network: Network, one: Interview, rules: Rules, matcher: Matcher) -> None:
         self.interview, self.pieces = one, one.pieces(rules)
-        self.logits = network.score([piece.text for piece in self.pieces]).numpy()
+        texts = [piece.text for piece in self.pieces]
+        self.logits = network.score(texts).numpy()
+        self._rules = rules
+        self._likeness = {section: matcher.likeness(section, texts) for section in {label.section for label in one.labels}}
         sections = {said.turn: said.section for said in one.said}
-        self._sections = [sections[piece.turn] for piece in self.pieces]
+        self._sections = np.array([sections[piece.turn] for piece in self.pieces])
 
-    def features(self, place: int, section: str, allowed: Sequence[bool]) -> Array:
-        """The features of a criterion."""
-        mask = np.array(allowed, dtype=bool)
-        own = np.array([one == section for one in self._sections], dtype=bool)
-        return features(self.logits[mask][:, place], own[mask])
+    def features(self, place: int, number: int, criterion: Criterion, section: str) -> Array:
+        """The features of a criterion: `place` among all of them, `number` in its section."""
+        allowed = [i for i, piece in enumerate(self.pieces) if self._rules.about(piece.text, criterion)]
+        return readings(self._sections == section, self.logits[:, place], self._likeness[section], number, allowed).features
 
     def best_of(self, place: int, quote: str, turn: int | None, text: str) -> tuple[float, float] | None:
         """The strongest readings among the pieces that hold a quote, of its criterion and of any; None when no piece holds it."""
@@ -128,22 +146,24 @@ class Trainer:
 
     def __init__(self, library: Library) -> None:
         self.library, self.rules = library, Rules(library)
+        self.matcher = Matcher(library, Encoder(), self.rules)
         self.criteria = list(library.criteria)
+        self.section_of = {c.id: section for section, rubric in library.rubrics.items() for c in rubric.criteria}
         self.spoken, self.written = interviews(library), statements(library)
         self.rows: list[tuple[Array, int, float, str]] = []  # features with log frequencies, label, weight, scenario
         self.quotes: list[tuple[float, float]] = []  # readings of deciding quotes: of their criterion, of any
         self.kinds: list[tuple[str, int | None]] = []  # kind of a statement that earns nothing, and its row; None: it is no evidence at all
 
-    def cross_read(self) -> None:
+    def cross_read(self, frozen: int = FROZEN) -> None:
         """Train a network on each half of the scenarios and read the other half with it."""
         for held in halves([one.scenario for one in self.spoken] + [s.scenario for _, s in self.written]):
             inside = [one for one in self.spoken if one.scenario not in held]
             data = self.texts(inside, [(c, s) for c, s in self.written if s.scenario not in held])
             typer.echo(f"Reading {', '.join(sorted(held))} with a network that has seen {len(data.texts)} texts of the others:")
-            network = train(data, len(self.criteria))
+            network = train(data, len(self.criteria), frozen=frozen)
             for one in self.spoken:
                 if one.scenario in held:
-                    self._read(Reading(network, one, self.rules))
+                    self._read(Reading(network, one, self.rules, self.matcher))
             self._read_statements(network, [(c, s) for c, s in self.written if s.scenario in held], inside)
 
     def texts(self, spoken: Sequence[Interview], written: Sequence[tuple[str, Statement]]) -> Texts:
@@ -156,8 +176,7 @@ class Trainer:
         turns = {said.turn: said.text for said in one.said}
         for label in one.labels:
             place, criterion = self.criteria.index(label.criterion), self.library.criteria[label.criterion]
-            allowed = [self.rules.about(piece.text, criterion) for piece in reading.pieces]
-            row = np.concatenate([reading.features(place, label.section, allowed), prior[place]])
+            row = np.concatenate([reading.features(place, self.number(criterion), criterion, label.section), prior[place]])
             self.rows.append((row, LABELS.index(label.verdict), 1.0, one.scenario))
             if label.quote and (best := reading.best_of(place, label.quote, label.turn, turns.get(label.turn or 0, ""))) is not None:
                 self.quotes.append(best)
@@ -170,24 +189,30 @@ class Trainer:
         for (criterion, statement), row in zip(worthless, logits, strict=True):
             place = self.criteria.index(criterion)
             seen = bool(self.rules.pieces(1, statement.text, [])) and self.rules.about(statement.text, self.library.criteria[criterion])
-            found = features(row[place][None], np.array([True])) if seen else np.full(6, SILENT)
-            full = np.concatenate([found, prior[place]])
+            full = np.concatenate([self._alone(criterion, statement.text, row[place]) if seen else NOTHING_SAID, prior[place]])
             self.rows.append((full, 0, NEGATIVE, statement.scenario))
             if statement.kind in ATTACKS:
                 self.kinds.append((statement.kind, len(self.rows) - 1 if seen else None))
+
+    def _alone(self, criterion: str, text: str, logits: Logits) -> Array:
+        """The features of a criterion in a text that is all that was said, in its own section."""
+        likeness = self.matcher.likeness(self.section_of[criterion], [text])
+        return readings(np.array([True]), logits[None], likeness, self.number(self.library.criteria[criterion]), [0]).features
+
+    def number(self, criterion: Criterion) -> int:
+        """A criterion's place in its section."""
+        return self.library.rubrics[self.section_of[criterion.id]].criteria.index(criterion)
 
     def fit(self) -> dict[str, Any]:
         """The estimator's weights, with the figures on scenarios that neither network nor regression has seen."""
         rows, labels = np.array([row for row, *_ in self.rows]), np.array([label for _, label, *_ in self.rows])
         weights, groups = np.array([weight for *_, weight, _ in self.rows]), np.array([scenario for *_, scenario in self.rows])
-        mean, scale = rows.mean(axis=0), rows.std(axis=0) + 1e-6
-        chances = np.zeros((len(rows), len(LABELS)))
-        for scenario in sorted(set(groups)):
-            held = groups == scenario
-            chances[held] = _regression(rows[~held], labels[~held], weights[~held], mean, scale).predict_proba((rows[held] - mean) / scale)
         spoken = weights == 1.0
-        sure = float(np.quantile(chances[spoken].max(axis=1), 1 - COVERAGE))
-        _report(chances[spoken], labels[spoken], sure)
+        for name, columns in KNOWING.items():
+            chances = held_out(rows[:, columns], labels, weights, groups)
+            typer.echo(f"Knowing {name}:")
+            sure = report(chances[spoken], labels[spoken])
+        mean, scale = rows.mean(axis=0), rows.std(axis=0) + 1e-6
         final = _regression(rows, labels, weights, mean, scale)
         for kind in ATTACKS:
             found = [number for name, number in self.kinds if name == kind]
@@ -206,28 +231,48 @@ class Trainer:
         }
 
 
+def held_out(rows: Array, labels: npt.NDArray[Any], weights: Array, groups: npt.NDArray[Any]) -> Array:
+    """The chances of every row, from a regression that has not seen its scenario."""
+    mean, scale = rows.mean(axis=0), rows.std(axis=0) + 1e-6
+    chances = np.zeros((len(rows), len(LABELS)))
+    for scenario in sorted(set(groups)):
+        held = groups == scenario
+        chances[held] = _regression(rows[~held], labels[~held], weights[~held], mean, scale).predict_proba((rows[held] - mean) / scale)
+    return chances
+
+
 def _regression(rows: Array, labels: npt.NDArray[Any], weights: Array, mean: Array, scale: Array) -> LogisticRegression:
     return LogisticRegression(C=0.3, max_iter=3000).fit((rows - mean) / scale, labels, sample_weight=weights)
 
 
-def _report(chances: Array, labels: npt.NDArray[Any], sure: float) -> None:
-    """Agreement with the labels of interviews of unseen scenarios: with every verdict given, and with the sure ones only."""
+def report(chances: Array, labels: npt.NDArray[Any]) -> float:
+    """Agreement with the labels of interviews of unseen scenarios: with every verdict given, and with the sure ones only. Returns the chance
+    from which on a verdict is sure."""
     best, confidence = chances.argmax(axis=1), chances.max(axis=1)
+    sure = float(np.quantile(confidence, 1 - COVERAGE))
     for name, chosen in (("all", confidence >= 0), ("sure", confidence >= sure)):
         kappa = cohen_kappa_score(labels[chosen], best[chosen])
         f1 = f1_score(labels[chosen], best[chosen], average="macro")
-        typer.echo(f"{name}: {chosen.mean():.2f} of {len(labels)} verdicts, kappa {kappa:.3f}, macro F1 {f1:.3f}")
+        typer.echo(f"  {name}: {chosen.mean():.2f} of {len(labels)} verdicts, kappa {kappa:.3f}, macro F1 {f1:.3f}")
     error = calibration(confidence, (best == labels).astype(float)).expected_error
-    typer.echo(f"calibration error {error:.3f}; sure from {sure:.2f} on")
+    typer.echo(f"  calibration error {error:.3f}; sure from {sure:.2f} on")
+    return sure
 
 
-def main(out: Annotated[Path, typer.Option(help="Where the weights are written.")] = SHIPPED) -> None:
+def main(
+    out: Annotated[Path, typer.Option(help="Where the weights are written.")] = SHIPPED,
+    heads: Annotated[bool, typer.Option(help="Measure the alternative of heads on an embedding that is left as it is; writes nothing.")] = False,
+) -> None:
     """Train, print the figures, write the weights."""
     started = time.monotonic()
     torch.set_num_threads(os.cpu_count() or 1)
     library = load_library()
     trainer = Trainer(library)
     typer.echo(f"{len(trainer.spoken)} interviews, {len(trainer.written)} statements, {len(trainer.criteria)} criteria")
+    if heads:
+        trainer.cross_read(frozen=LAYERS)
+        trainer.fit()
+        return
     trainer.cross_read()
     estimator = trainer.fit()
     data = trainer.texts(trainer.spoken, trainer.written)

@@ -6,16 +6,19 @@ import numpy as np
 import pytest
 import torch
 
+from agent.assembly import Parts
 from agent.classifier import CRITERIA, NETWORK, WEIGHTS, Classifier, wording
 from agent.encoder import base_model
 from agent.errors import ConfigurationError
-from agent.estimator import SILENT, Said, features
+from agent.estimator import SILENT, Said, readings
 from agent.evidence import Rules
 from agent.library import Library
+from agent.matcher import Likeness
 from agent.network import Network
 from agent.schema import Transcript, Turn
+from evals.cross import MOST_TOKENS, Pairs, read_across
 from evals.dataset import SPLITS, load_dataset
-from evals.train import halves, train
+from evals.train import Reading, Trainer, halves, train
 from evals.training import UNKNOWN, Interview, Labelled, Statement, Texts, interviews, overlap, statements, texts_of
 
 STORE, KEYS, WEAKNESS = "store-fits-access", "record-keys-queries", "store-weakness-faced"
@@ -133,10 +136,46 @@ def test_weights_that_are_missing_are_named_with_the_command_that_makes_them(tmp
 
 
 def test_features_are_of_the_strongest_readings_and_of_the_sections_own() -> None:
-    logits = np.array([[1.0, -1.0], [3.0, 0.0], [2.0, -2.0]], dtype=np.float32)
-    assert features(logits, np.array([True, False, True])).tolist() == [3.0, 2.0, 2.0, 0.0, -1.0, -1.0]
-    assert features(logits[:0], np.array([], dtype=bool)).tolist() == [SILENT] * 6
+    logits = np.array([[1.0, -1.0], [3.0, 0.0], [2.0, -2.0], [9.0, 9.0]], dtype=np.float32)
+    likeness = Likeness(*(np.array([[-9.0, a], [-9.0, b], [-9.0, c], [-9.0, 9.0]]) for a, b, c in ((4, 2, 0), (0.1, 0.3, 0.2), (0.6, 0.5, 0.4))))
+    own = np.array([True, False, True, True])
+    found = readings(own, logits, likeness, number=1, allowed=[0, 1, 2]).features
+    assert found == pytest.approx([3, 2, 2, 0, -1, -1, 4, 2, 4, 0.3, 0.2, 0.2, 0.3, 0.5], abs=1e-6)
+    elsewhere = readings(~own, logits, likeness, number=1, allowed=[0, 2]).features
+    assert elsewhere[[2, 5, 8, 11]] == pytest.approx([1, -2, 0, 0])  # nothing was said in the section itself
+    assert readings(own, logits, likeness, number=1, allowed=[]).features.tolist() == [SILENT] * 6 + [0] * 8
+
+
+def test_texts_are_likest_to_the_criterion_whose_example_they_are(library: Library, parts: Parts) -> None:
+    six = library.rubrics["6"].criteria
+    found = parts.matcher.likeness("6", [six[2].examples[0], "It rained all day."])
+    for table in (found.words, found.examples):
+        assert table.shape == (2, len(six))
+        assert table[0].argmax() == 2 and table[0, 2] > 2 * table[1].max()
+    assert parts.matcher.likeness("6", []).words.shape == (0, len(six))
 
 
 def test_said_is_what_the_candidate_said() -> None:
     assert interview().said == [Said(2, "6", TEXT)]
+
+
+# --- the alternative that does not ship -------------------------------------------------------------------------
+
+
+def test_pairs_hold_the_words_that_decided_and_what_came_near_where_nobody_met_a_criterion(library: Library) -> None:
+    trainer = Trainer(library)
+    one = interview(
+        Labelled(criterion=STORE, section="6", verdict="met", turn=2, quote="We shard by user id because reads go by user."),
+        Labelled(criterion=WEAKNESS, section="6", verdict="not_observed"),
+    )
+    network = Network(base_model(), len(trainer.criteria))
+    reading, pairs = Reading(network, one, trainer.rules, trainer.matcher), Pairs(trainer)
+    found = list(pairs.spoken(reading))
+    met = [text for text, label in found if label == 2]
+    assert met and all(text.startswith(library.criteria[STORE].statement) and "We shard by user id" in text for text in met)
+    absent = [text for text, label in found if label == 0]
+    assert absent and all(text.startswith(library.criteria[WEAKNESS].statement) for text in absent)
+    cross = Network(base_model(), 1, most=MOST_TOKENS)
+    rows = read_across(cross, pairs, reading, trainer.criteria)
+    assert len(rows) == 2 and all(strong >= mean for row in rows for strong, mean in zip(row[:2], row[2:], strict=True))
+    assert cross.score([met[0]]).flatten().tolist() != cross.score([met[0].replace(library.criteria[STORE].statement, "")]).flatten().tolist()
