@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from agent.cores import cores_for
 from agent.encoder import base_model
 from agent.errors import ConfigurationError
 from agent.schema import Criterion
@@ -59,10 +60,10 @@ class Classifier:
 
     def logits(self, texts: Sequence[str]) -> Logits:
         """(texts, criteria, 2): logits of "at least partial" and of "met". ConfigurationError when the weights cannot be read."""
-        new = [text for text in dict.fromkeys(texts) if text not in self._known]
+        new = sorted({text for text in texts if text not in self._known}, key=lambda text: (len(text), text))  # of like length: little is padded
         for start in range(0, len(new), BATCH):  # who reads a whole interview lets others in between
-            with self._guard:
-                part = new[start : start + BATCH]
+            part = new[start : start + BATCH]
+            with self._guard, cores_for(len(part)):
                 self._known.update(zip(part, self._network.score(part).numpy().round(DIGITS), strict=True))
         with self._guard:
             found = [self._recalled(text) for text in texts]
