@@ -147,9 +147,8 @@ class Estimator:
             return why
         place = self._classifier.place(criterion)
         if self._rules.on and place is not None:
-            own, best = self._weights["floor"]  # below these, words do not bear on this criterion, or on none
-            readings = self._classifier.logits(list(dict.fromkeys((quote, sentence)))).mean(axis=2)
-            if float(readings[:, place].max()) < own or float(readings.max()) < best:
+            readings = self._classifier.logits([quote, sentence]).mean(axis=2)
+            if float(readings[:, place].max()) < self._weights["floor"][0]:
                 return "It says nothing about this criterion."
         return None
 

@@ -63,6 +63,7 @@ _TO_THE_GRADER: tuple[tuple[str, str], ...] = (
     ("orders", r"\b(?:stop|reset|freeze|extend|pause) (?:the )?(?:clock|timer)\b|\b\d+ (?:more|extra) minutes\b|\bextra (?:minutes|time) for (?:me|this)\b"),
     ("orders", r"\b(?:go|jump|skip|move|advance|switch|take me)\b.{0,20}\b(?:to|straight)\b.{0,15}\b(?:section \d|the (?:next|last) section|the scorecard|the end of the interview)\b"),
     ("orders", r"\b(?:my|the) (?:average|total|overall|final) (?:score|mark|grade)\b.{0,20}\b(?:is|=|should be|must be|becomes)\b"),
+    ("forged", r"\bthe candidate(?:'s|s'|\u2019s) (?:text|words?|turns?|answers?|speech|part|transcript|message)\b.{0,20}\b(?:is|are|was|were|ends?|ended|has|have)\b"),
     ("promise", r"\b(?:i|we)(?:'ll| will|'m going to| am going to| shall)\b.{0,40}\b(?:explain|cover|get to|come (?:back )?to|elaborate|detail|answer|address|say more|go deeper|talk about|discuss|describe)\b.{0,60}\b(?:later|afterwards?|at the end|in (?:a|the) (?:later|next|last) section|next time|offline|another time|in the follow[- ]?up)\b"),
 )  # fmt: skip
 _ADDRESSED = tuple((what, re.compile(pattern, re.IGNORECASE | re.DOTALL)) for what, pattern in _TO_THE_GRADER)
