@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from agent.errors import ConfigurationError, NotFound
-from agent.schema import Criterion, Phrases, Point, Rubric, Scenario, Section, Subsection
+from agent.schema import ConstraintChange, Criterion, Fact, Phrases, Point, Rubric, Scenario, Section, Subsection, WrongTurn
 from agent.text import clean
 
 SHIPPED = Path(__file__).resolve().parent.parent / "corpus"
@@ -245,19 +245,24 @@ def _scenarios(paths: list[Path], sections: tuple[Section, ...]) -> dict[str, Sc
         scenario, root = _read_yaml(path, Scenario)
         if scenario.id != path.stem:
             raise CorpusError(path, _line(root, ("id",)), f"the id {scenario.id!r} must equal the file's name, {path.stem!r}")
-        facts: set[str] = set()
-        for number, fact in enumerate(scenario.facts):
-            if fact.id in facts:
-                raise CorpusError(path, _line(root, ("facts", number, "id")), f"fact {fact.id!r} appears twice")
-            facts.add(fact.id)
-        for number, change in enumerate(scenario.changes):
-            if change.section not in known:
-                raise CorpusError(path, _line(root, ("changes", number, "section")), f"the framework has no section {change.section}")
+        for kind, items in (("facts", scenario.facts), ("changes", scenario.changes), ("wrong_turns", scenario.wrong_turns)):
+            _check_items(path, root, kind, items, known)
         for section_id in scenario.references:
             if section_id not in known:
                 raise CorpusError(path, _line(root, ("references", section_id)), f"the framework has no section {section_id}")
         scenarios[scenario.id] = scenario
     return scenarios
+
+
+def _check_items(path: Path, root: yaml.Node, kind: str, items: Sequence[Fact | ConstraintChange | WrongTurn], known: set[str]) -> None:
+    """Ids stand once, and sections are the framework's."""
+    seen: set[str] = set()
+    for number, item in enumerate(items):
+        if item.id in seen:
+            raise CorpusError(path, _line(root, (kind, number, "id")), f"{item.id!r} appears twice under {kind}")
+        if not isinstance(item, Fact) and item.section not in known:
+            raise CorpusError(path, _line(root, (kind, number, "section")), f"the framework has no section {item.section}")
+        seen.add(item.id)
 
 
 def _read(path: Path) -> str:

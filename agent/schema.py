@@ -112,6 +112,26 @@ class ConstraintChange(Value):
     section: SectionId
     say: Text
     expects: tuple[Text, ...] = Field(min_length=1)
+    examples: tuple[Text, ...] = ()  # what a candidate says who revises the design
+    near_misses: tuple[Text, ...] = ()  # what sounds like it and changes nothing
+
+
+class WrongTurn(Value):
+    """What candidates often say of this problem, and why it fails; the probe lets them find out without being told."""
+
+    id: Text
+    section: SectionId
+    claim: Text
+    why: Text
+    probe: Text
+
+
+class References(Value):
+    """What a good answer to a section has for this problem, by the level from which it is expected."""
+
+    mid: tuple[Text, ...] = ()
+    senior: tuple[Text, ...] = ()
+    staff: tuple[Text, ...] = ()
 
 
 class Scenario(Value):
@@ -124,7 +144,8 @@ class Scenario(Value):
     challenge: Text
     facts: tuple[Fact, ...]
     changes: tuple[ConstraintChange, ...] = ()
-    references: dict[str, tuple[Text, ...]] = {}
+    wrong_turns: tuple[WrongTurn, ...] = ()
+    references: dict[str, References] = {}
 
 
 class Phrases(Value):

@@ -78,7 +78,9 @@ def _hidden(scenario: Scenario) -> list[str]:
     return [
         scenario.challenge,
         *(fact.answer for fact in scenario.facts),
-        *(line for change in scenario.changes for line in (change.say, *change.expects)),
+        *(line for change in scenario.changes for line in (change.say, *change.expects, *change.examples)),
+        *(line for wrong in scenario.wrong_turns for line in (wrong.why, wrong.probe)),
+        *(point for wanted in scenario.references.values() for point in (*wanted.mid, *wanted.senior, *wanted.staff)),
     ]
 
 

@@ -18,7 +18,7 @@ from agent.retrieval import Retriever
 from agent.schema import Speaker
 from agent.text import content_words, normalised, sentences, words
 
-# Costs are in units of log-probability. Chosen on the answers of evals/candidates with their sections in several orders; half or
+# Costs are in units of log-probability. Chosen on the answers of corpus/candidates with their sections in several orders; half or
 # twice of any of them costs up to three points of accuracy on average. tests/test_importing.py prints what they reach.
 FORWARD, SKIPPED = 1.0, 0.3  # to the next section; more for each one that is passed over
 BACK_INTERVIEW, BACK_ESSAY, BACK_STEP = 4.0, 2.0, 0.3

@@ -1,10 +1,12 @@
 """`python -m corpus.check [DIR]`: validate a corpus and explain what is wrong."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from agent.errors import ConfigurationError
 from agent.library import Library, load_library
+from agent.schema import LEVELS, Scenario
 
 
 def warnings(library: Library) -> list[str]:
@@ -18,12 +20,29 @@ def warnings(library: Library) -> list[str]:
     for scenario in library.scenarios.values():
         if len(scenario.facts) < 20:
             found.append(f"scenario {scenario.id} has {len(scenario.facts)} facts; 20 or more are wanted")
-        if not scenario.changes:
-            found.append(f"scenario {scenario.id} has no constraint change")
-        missing = [section.id for section in library.sections if section.id not in scenario.references]
-        if missing:
-            found.append(f"scenario {scenario.id} has no reference points for section {', '.join(missing)}")
+        found += [f"scenario {scenario.id} {problem}" for problem in _thin(scenario, library)]
     return found
+
+
+def _thin(scenario: Scenario, library: Library) -> Iterator[str]:
+    """What a scenario still lacks to be practised more than once."""
+    if len(scenario.changes) < 2:
+        yield f"has {len(scenario.changes)} constraint changes; with two, the seed chooses"
+    for change in scenario.changes:
+        if len(change.examples) < 3 or len(change.near_misses) < 2:
+            yield f"change {change.id} needs 3 examples and 2 near misses, or the response to it is judged poorly"
+    if len(scenario.wrong_turns) < 5:
+        yield f"has {len(scenario.wrong_turns)} wrong turns; 5 or more are wanted"
+    missing = [section.id for section in library.sections if section.id not in scenario.references]
+    if missing:
+        yield f"has no reference points for section {', '.join(missing)}"
+    for section, wanted in scenario.references.items():
+        empty = [level for level in LEVELS if not getattr(wanted, level)]
+        if empty:
+            yield f"has no reference points for {', '.join(empty)} in section {section}"
+    for fact in scenario.facts:
+        if len(fact.asks) < 4:
+            yield f"fact {fact.id} has {len(fact.asks)} ways to ask for it; 4 or more find it"
 
 
 def main(arguments: list[str]) -> int:

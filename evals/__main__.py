@@ -16,6 +16,7 @@ from agent.classifier import Classifier
 from agent.encoder import Encoder
 from agent.errors import ConfigurationError, InterviewError, MalformedReply
 from agent.library import load_library
+from agent.observer import FactFinder
 from agent.replies import ReplyStore
 from agent.settings import load_settings
 from evals import comparing, harness
@@ -23,6 +24,7 @@ from evals.attack import OBEDIENT, attack_table, chosen, load_outcomes, run_atta
 from evals.attacking import load_attacks
 from evals.baseline import bless
 from evals.board import board, written
+from evals.clarify import asked, clarify_table, read_questions
 from evals.compare import MARGIN, PASSING, compare_runs
 from evals.conduct import figures, lines
 from evals.dataset import SHIPPED, case_schema, load_dataset, read_cases
@@ -206,6 +208,19 @@ def honest_candidates(cases: Cases = "tune", as_json: Json = False) -> None:
         _print_json([asdict(one) | {"points": round(one.points, 1)} for one in moved])
     else:
         console.print(honest_table(moved))
+
+
+@app.command()
+def clarify(show: Annotated[int, typer.Option(help="Show so many that went wrong.")] = 0, as_json: Json = False) -> None:
+    """Do clarifying questions find the fact that answers them, and no other?"""
+    library = load_library(load_settings().corpus)
+    rows = asked(library, FactFinder(Encoder()), read_questions(library))
+    if as_json:
+        _print_json([asdict(row) | {"right": row.right, "volunteered": row.volunteered} for row in rows])
+        return
+    console.print(clarify_table(rows))
+    for row in [row for row in rows if not row.right or row.volunteered][:show]:
+        console.print(f"{row.scenario}: {row.ask}\n  wanted {row.wanted}, told {', '.join(row.facts) or 'nothing'}", markup=False)
 
 
 @app.command("board")

@@ -22,7 +22,7 @@ from agent.text import words
 from agent.updates import Token
 from evals.dataset import Dataset, load_dataset
 
-CANDIDATES = Path(__file__).with_name("candidates")
+CANDIDATES = Path(__file__).parents[1] / "corpus" / "candidates"
 QUESTION = "And what happens to that when the machine it runs on goes away?"
 
 

@@ -23,7 +23,7 @@ from tests.openai_server import OpenAIServer, fails
 
 ROOT = Path(__file__).parent.parent
 Agent = Callable[..., "Done"]
-CANDIDATE = ROOT / "evals" / "candidates" / "team-chat-weak.yaml"
+CANDIDATE = ROOT / "corpus" / "candidates" / "team-chat-weak.yaml"
 
 
 @pytest.fixture

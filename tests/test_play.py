@@ -10,7 +10,7 @@ from agent.play import WORDS_A_MINUTE, play, read_candidate
 from agent.schema import Scorecard
 from agent.text import words
 
-CANDIDATES = Path(__file__).parent.parent / "evals" / "candidates"
+CANDIDATES = Path(__file__).parent.parent / "corpus" / "candidates"
 
 
 async def card_of(parts: Parts, name: str) -> Scorecard:

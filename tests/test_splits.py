@@ -25,7 +25,6 @@ SCANNED = (  # what prompts, rubrics, thresholds or the embedded grader are made
     "evals/executors/*.py",
     "evals/templates/*",
     "evals/retrieval/*",
-    "evals/candidates/*",
     "evals/pairs/**/*",
     "evals/training/**/*",
     "evals/attacks/*",
