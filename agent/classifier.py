@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.cores import cores_for
-from agent.encoder import base_model
+from agent.encoder import LOADING, base_model
 from agent.errors import ConfigurationError
 from agent.schema import Criterion
 
@@ -86,11 +86,12 @@ class Classifier:
     def _network(self) -> "Network":
         from safetensors import SafetensorError
 
-        from agent.network import Network
-
         try:
-            network = Network(base_model(), len(self.criteria))
-            network.load(self.folder / NETWORK)
+            with LOADING:
+                from agent.network import Network
+
+                network = Network(base_model(), len(self.criteria))
+                network.load(self.folder / NETWORK)
         except (OSError, ValueError, RuntimeError, SafetensorError) as error:
             raise ConfigurationError(f"{self.folder / NETWORK} cannot be read ({error}): make it with `python -m evals.train`.") from None
         return network

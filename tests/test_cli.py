@@ -269,5 +269,5 @@ def test_disagreements_are_exported_as_candidate_gold(home: Path, agent: Agent, 
             {"criterion": six[1].id, "section": "6", "verdict": "partial", "graded": "not_observed", "grader": "test-model"},
         ],
     }
-    assert "You disagreed: not observed." in agent("export", kept, "--format", "md").stdout
-    assert "You disagreed: partly." in agent("export", kept, "--format", "html").stdout
+    assert "You disagreed with \u201cmet\u201d: not observed." in agent("export", kept, "--format", "md").stdout
+    assert "You disagreed with \u201cnot observed\u201d: partly." in agent("export", kept, "--format", "html").stdout

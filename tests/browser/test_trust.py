@@ -97,7 +97,7 @@ def test_a_verdict_is_disagreed_with_and_that_is_taken_back_by_keyboard_alone(se
     candidate.tabs_to(button(row, "Keep"))
     page.keyboard.press("Enter")
 
-    kept = row.get_by_text("You disagreed: partly. Kept with the interview.")
+    kept = row.get_by_text("You disagreed with \u201cunclear\u201d: partly. Kept with the interview.")
     expect(kept).to_be_visible()
     expect(button(row, "Take back")).to_be_focused()
     after = row.bounding_box()
@@ -111,7 +111,7 @@ def test_a_verdict_is_disagreed_with_and_that_is_taken_back_by_keyboard_alone(se
         with page.expect_download() as download:
             page.get_by_role("link", name=name).click()
         told = Path(download.value.path()).read_text(encoding="utf-8")
-        assert "You disagreed: partly." in told and "&lt;b>who" in told.replace("&gt;", ">")
+        assert "You disagreed with \u201cunclear\u201d: partly." in told and "&lt;b>who" in told.replace("&gt;", ">")
 
     button(row, "Take back").press("Enter")
     expect(kept).to_have_count(0)
