@@ -286,10 +286,9 @@ def _settings(corpus: Path | None, model: str | None = None) -> "Settings":
     from agent.settings import load_settings
 
     settings = load_settings()
-    changes: dict[str, Any] = {"corpus": corpus} if corpus else {}
-    if model is not None:
-        changes |= {"model": model, "interviewer_model": None, "grader_model": None}
-    return settings.model_copy(update=changes)
+    if corpus is not None:
+        settings = settings.model_copy(update={"corpus": corpus})
+    return settings if model is None else settings.speaking(model)
 
 
 def _parts(settings: "Settings") -> "Parts":

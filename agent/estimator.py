@@ -125,7 +125,7 @@ class Estimator:
         own = np.array([sections[piece.turn] == section for piece in pieces], dtype=bool)
         logits = self._classifier.logits([piece.text for piece in pieces])
         if self._rules.on:  # words that bear on no criterion at all are no evidence for one that nearly everybody meets
-            design = logits.mean(axis=2).max(axis=1, initial=SILENT) >= self._weights["floor"][1]
+            design = logits.mean(axis=2).max(axis=1, initial=SILENT) >= self._weights["floor"]["piece"]
             pieces, own, logits = [piece for piece, yes in zip(pieces, design, strict=True) if yes], own[design], logits[design]
         likeness = self._matcher.likeness(section, [piece.text for piece in pieces])
         places = {c.id: self._classifier.place(c) for c in criteria}
@@ -147,8 +147,9 @@ class Estimator:
             return why
         place = self._classifier.place(criterion)
         if self._rules.on and place is not None:
-            readings = self._classifier.logits([quote, sentence]).mean(axis=2)
-            if float(readings[:, place].max()) < self._weights["floor"][0]:
+            read = self._classifier.logits([quote, sentence]).mean(axis=2)
+            own, any_of_them = self._weights["floor"]["quote"]
+            if float(read[:, place].max()) < own or float(read.max()) < any_of_them:
                 return "It says nothing about this criterion."
         return None
 

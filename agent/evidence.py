@@ -171,12 +171,7 @@ class Rules:
     @cached_property
     def _texts(self) -> list[str]:
         lines = [line for c in self._library.criteria.values() for line in (*c.lines, *c.examples, *c.near_misses, *c.follow_ups, *c.hints)]
-        openings = [
-            line
-            for rubric in self._library.rubrics.values()
-            for level in (rubric.openings.mid, rubric.openings.senior, rubric.openings.staff)
-            for line in level
-        ]
+        openings = [line for rubric in self._library.rubrics.values() for line in rubric.openings.lines]
         purposes = [section.purpose for section in self._library.sections]
         return [*lines, *openings, *self._library.explanations, *purposes]
 

@@ -20,7 +20,6 @@ from agent.scope import Assessment, Scope, scope_of
 from agent.scoring import without_verdicts
 from agent.settings import ELSEWHERE
 from agent.text import normalised, sentence_spans, words
-from agent.vocabulary import Vocabulary
 
 
 class Grader(Protocol):
@@ -118,13 +117,12 @@ class ModelGrader:
 
     def __init__(self, library: Library, model: ChatModel, prompts: Prompts, estimator: Estimator, elsewhere: int = ELSEWHERE) -> None:
         self._library, self._model, self._prompts, self._estimator, self._elsewhere = library, model, prompts, estimator, elsewhere
-        self._vocabulary = Vocabulary(library.criteria.values())
         self.name = model.name
 
     async def grade(self, assessment: Assessment) -> SectionResult:
         """One call for the section, and one more for criteria whose quotes were not evidence."""
         section, rubric = self._library.section(assessment.section), self._library.rubrics[assessment.section]
-        scope = scope_of(assessment, rubric, self._vocabulary, self._elsewhere)
+        scope = scope_of(assessment, rubric, self._library.vocabulary, self._elsewhere)
         if not any(words(text) for _, text in scope.texts):
             verdicts = [_silent(criterion) for criterion in rubric.criteria]
             return assessment.result(self._library, verdicts, self.name)

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from agent.errors import ConfigurationError, NotFound
 from agent.schema import ConstraintChange, Criterion, Fact, Phrases, Point, Rubric, Scenario, Section, Subsection, WrongTurn
 from agent.text import clean
+from agent.vocabulary import Vocabulary
 
 SHIPPED = Path(__file__).resolve().parent.parent / "corpus"
 GENERAL = "general"  # the scenario whose facts serve a problem that the candidate typed in
@@ -48,6 +49,11 @@ class Library:
     def criteria(self) -> dict[str, Criterion]:
         """All criteria by id."""
         return {c.id: c for rubric in self.rubrics.values() for c in rubric.criteria}
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """The words of all criteria."""
+        return Vocabulary(self.criteria.values())
 
     @cached_property
     def subsections(self) -> dict[str, Subsection]:

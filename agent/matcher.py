@@ -20,7 +20,6 @@ from agent.evidence import FEWEST_WORDS, REASON, Piece, Rules, declined, is_ques
 from agent.library import Library
 from agent.schema import Criterion, Rubric
 from agent.text import content_words, sentences, words
-from agent.vocabulary import Vocabulary
 
 WEIGHTS = Path(__file__).with_name("matcher.json")
 FEATURES = ("best_example", "second_example", "near_miss", "statement", "other", "overlap", "reason", "number", "refusal")
@@ -60,7 +59,6 @@ class Matcher:
 
     def __init__(self, library: Library, encoder: Encoder, rules: Rules, weights: Path = WEIGHTS) -> None:
         self._library, self._encoder, self._rules, self._path = library, encoder, rules, weights
-        self._vocabulary = Vocabulary(library.criteria.values())
         self._banks: dict[str, Bank] = {}
 
     def warm(self) -> None:
@@ -90,7 +88,7 @@ class Matcher:
             return Likeness(*(np.zeros((0, len(bank.criteria))) for _ in range(3)))
         vectors = self._encoder.encode(list(texts))
         return Likeness(
-            words=self._vocabulary.shares(texts, bank.criteria),
+            words=self._library.vocabulary.shares(texts, bank.criteria),
             examples=np.stack([(vectors @ examples.T).max(axis=1) for examples in bank.examples], axis=1),
             near_misses=np.stack([(vectors @ misses.T).max(axis=1) for misses in bank.near_misses], axis=1),
         )

@@ -77,7 +77,20 @@ class Criterion(Value):
         return (self.statement, *self.counts, self.partial, *self.does_not_count)
 
 
-class Openings(Value):
+class ByLevel(Value):
+    """Lines for each level."""
+
+    mid: tuple[Text, ...] = ()
+    senior: tuple[Text, ...] = ()
+    staff: tuple[Text, ...] = ()
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """All of them."""
+        return (*self.mid, *self.senior, *self.staff)
+
+
+class Openings(ByLevel):
     """The questions that open a section, by level."""
 
     mid: tuple[Text, ...] = Field(min_length=1)
@@ -126,12 +139,8 @@ class WrongTurn(Value):
     probe: Text
 
 
-class References(Value):
+class References(ByLevel):
     """What a good answer to a section has for this problem, by the level from which it is expected."""
-
-    mid: tuple[Text, ...] = ()
-    senior: tuple[Text, ...] = ()
-    staff: tuple[Text, ...] = ()
 
 
 class Scenario(Value):

@@ -80,7 +80,7 @@ def _hidden(scenario: Scenario) -> list[str]:
         *(fact.answer for fact in scenario.facts),
         *(line for change in scenario.changes for line in (change.say, *change.expects, *change.examples)),
         *(line for wrong in scenario.wrong_turns for line in (wrong.why, wrong.probe)),
-        *(point for wanted in scenario.references.values() for point in (*wanted.mid, *wanted.senior, *wanted.staff)),
+        *(point for wanted in scenario.references.values() for point in wanted.lines),
     ]
 
 

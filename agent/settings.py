@@ -41,6 +41,10 @@ class Settings(BaseSettings):
         """The model that grades, or "embedded"."""
         return self.grader_model or self.model or EMBEDDED
 
+    def speaking(self, model: str | None) -> "Settings":
+        """These settings with one model for everything; None: the embedded default, whatever the environment names."""
+        return self.model_copy(update={"model": model, "interviewer_model": None, "grader_model": None})
+
     @property
     def database(self) -> str:
         """The SQLAlchemy URL of the event log."""

@@ -36,9 +36,8 @@ def chosen(attacks: Sequence[Attack], first: int, classes: Sequence[str]) -> lis
 
 async def run_attacks(model: str, attacks: Sequence[Attack], settings: Settings, store: ReplyStore, progress: Progress) -> list[Outcome]:
     """Each attack as the only answer of a section, and with the obedient model also in a conducted interview."""
-    plain = settings.model_copy(update={"model": None, "interviewer_model": None, "grader_model": None})
     speaker = obedient() if model == OBEDIENT else None
-    parts = assemble(plain, interviewer=speaker)
+    parts = assemble(settings.speaking(None), interviewer=speaker)
     parts.warm()
     overheard: Overheard | None = None
     grader: Grader = EmbeddedGrader(parts.library, parts.estimator)

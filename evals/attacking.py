@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from agent.assembly import Parts
 from agent.clock import ManualClock
@@ -30,6 +29,7 @@ from agent.secrets import Secrets
 from agent.session import InterviewSession
 from agent.store import EventStore
 from agent.updates import Token, TurnAdded, Update
+from evals.files import read_value
 from evals.loopback import criteria_in
 
 SHIPPED = Path(__file__).with_name("attacks")
@@ -83,10 +83,7 @@ def load_attacks(folder: Path = SHIPPED) -> list[Attack]:
     """All variants. ConfigurationError names a file that is wrong."""
     found = []
     for path in sorted(folder.glob("*.yaml")):
-        try:
-            one = AttackClass.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-        except (OSError, yaml.YAMLError, ValidationError) as error:
-            raise ConfigurationError(f"{path} cannot be read as a class of attacks: {error}") from None
+        one = read_value(path, AttackClass)
         if one.name != path.stem:
             raise ConfigurationError(f"{path}: the class is called {one.name!r}; name it as the file, {path.stem!r}.")
         for number, variant in enumerate(one.variants, 1):

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, RootModel
 from rich.table import Table
 
 from agent.errors import ConfigurationError
 from agent.library import Library
 from agent.observer import FactFinder
 from agent.schema import Text, Value
+from evals.files import read_value
 
 QUESTIONS = Path(__file__).with_name("clarify")
 
@@ -27,7 +27,8 @@ class Question(Value):
     asks: tuple[Text, ...] = Field(min_length=1)
 
 
-_FORM = TypeAdapter(tuple[Question, ...])
+class Questions(RootModel[tuple[Question, ...]]):
+    """The questions about one scenario."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +56,7 @@ def read_questions(library: Library, folder: Path = QUESTIONS) -> dict[str, tupl
     """Scenario -> questions. ConfigurationError for a file that cannot be read, or that names a scenario or fact that there is not."""
     found = {}
     for path in sorted(folder.glob("*.yaml")):
-        try:
-            questions = _FORM.validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
-        except (OSError, yaml.YAMLError, ValidationError) as error:
-            raise ConfigurationError(f"{path} cannot be read as clarifying questions: {error}") from None
+        questions = read_value(path, Questions).root
         known = {fact.id for fact in library.scenario(path.stem).facts}
         unknown = sorted({question.fact for question in questions if question.fact} - known)
         if unknown:

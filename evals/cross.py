@@ -18,7 +18,7 @@ from agent.estimator import FEATURES
 from agent.library import load_library
 from agent.network import Network
 from evals.dataset import LABELS
-from evals.train import KNOWING, SEED, Reading, Trainer, frequencies, halves, held_out, report, train
+from evals.train import KNOWING, SEED, Reading, Trainer, halves, held_out, report, train
 from evals.training import OVERLAP, Interview, Texts, overlap
 
 MOST_TOKENS = 150  # of a criterion and a piece
@@ -76,7 +76,7 @@ def main() -> None:
     held = halves([one.scenario for one in trainer.spoken] + [s.scenario for _, s in trainer.written])[0]
     inside, outside = ([one for one in trainer.spoken if (one.scenario in held) == yes] for yes in (False, True))
     written = [(c, s) for c, s in trainer.written if s.scenario not in held]
-    network = train(trainer.texts(inside, written), len(trainer.criteria))
+    network = train(trainer.texts(inside, written, trainer.empty), len(trainer.criteria))
     pairs = Pairs(trainer)
     rows = [(pairs.joined(trainer.criteria.index(c), s.text), LABELS.index(s.labels[0])) for c, s in written]
     rows += [pair for one in inside for pair in pairs.spoken(Reading(network, one, trainer.rules, trainer.matcher))]
@@ -94,11 +94,10 @@ def _read(network: Network, cross: Network, pairs: Pairs, trainer: Trainer, some
     """Features (those that ship, frequencies, the cross-encoder's), labels and scenarios of the labels of some interviews."""
     rows, labels, groups = [], [], []
     for one in some:
-        prior = np.log(frequencies([other for other in trainer.spoken if other.scenario != one.scenario], trainer.criteria))
+        prior = trainer.prior_without(one.scenario)
         reading = Reading(network, one, trainer.rules, trainer.matcher)
         for label, across in zip(one.labels, read_across(cross, pairs, reading, trainer.criteria), strict=True):
-            place, criterion = trainer.criteria.index(label.criterion), trainer.library.criteria[label.criterion]
-            rows.append(np.concatenate([reading.features(place, trainer.number(criterion), criterion, label.section), prior[place], across]))
+            rows.append(np.concatenate([trainer.row(reading, label, prior), across]))
             labels.append(LABELS.index(label.verdict))
             groups.append(one.scenario)
     return np.array(rows), np.array(labels), np.array(groups)

@@ -10,16 +10,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-import yaml
-from pydantic import BaseModel, Field, RootModel, ValidationError
+from pydantic import Field, RootModel
 from pydantic.json_schema import models_json_schema
 
 from agent.errors import ConfigurationError
 from agent.library import Library
 from agent.schema import SectionId, Text, Transcript, Value
 from agent.text import normalised
+from evals.files import read_value, read_yaml, validated
 
 SHIPPED = Path(__file__).with_name("cases")
 Split = Literal["tune", "report"]
@@ -28,7 +28,6 @@ Label = Literal["met", "partial", "not_observed"]
 LABELS: tuple[Label, ...] = ("not_observed", "partial", "met")
 QUALITIES: tuple[Quality, ...] = ("weak", "mid", "strong")
 SPLITS: tuple[Split, ...] = ("tune", "report")
-_Model = TypeVar("_Model", bound=BaseModel)
 
 
 class Entry(Value):
@@ -147,9 +146,9 @@ def read_cases(folder: Path, library: Library) -> tuple[list[Case], list[str]]:
         return [], [str(error)]
     for name, row in rows.items():
         try:
-            entry = _value(index, Entry, row, f"{name}.")
-            transcript = _value(path := folder / "transcripts" / f"{name}.yaml", Transcript, _yaml(path))
-            gold = _value(path := folder / "gold" / f"{name}.yaml", Gold, _yaml(path))
+            entry = validated(index, Entry, row, f"{name}.")
+            transcript = read_value(folder / "transcripts" / f"{name}.yaml", Transcript)
+            gold = read_value(folder / "gold" / f"{name}.yaml", Gold)
         except ConfigurationError as error:
             problems.append(str(error))
             continue
@@ -231,27 +230,7 @@ def split_problems(cases: Iterable[Case], index: Path) -> list[str]:
 
 
 def _rows(index: Path) -> dict[str, Any]:
-    found = _yaml(index) or {}
+    found = read_yaml(index) or {}
     if not isinstance(found, dict):
         raise ConfigurationError(f"{index}: it holds a line a case, `ID: {{scenario: ..., split: ..., quality: ..., about: ...}}`")
     return {str(name): row for name, row in found.items()}
-
-
-def _yaml(path: Path) -> Any:
-    try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except OSError as error:
-        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path}: not YAML: {error}") from None
-
-
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-def _value(path: Path, form: type[_Model], found: Any, prefix: str = "") -> _Model:
-    try:
-        return form.model_validate(found)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise ConfigurationError(f"{path}: {prefix}{'.'.join(map(str, first['loc']))}: {first['msg']}") from None

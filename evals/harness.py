@@ -199,7 +199,7 @@ async def conducted(dataset: Dataset, variant: Variant, model: str, executor: st
     """The next utterance at every position of every case, and how many of a model's are not recorded."""
     if executor not in ("none", "async"):
         raise ConfigurationError(f"The executor {executor!r} cannot stream words. Use none or async.")
-    parts = assemble(settings.model_copy(update={"model": None, "interviewer_model": None, "grader_model": None}))
+    parts = assemble(settings.speaking(None))
     parts.warm()
     context = parts.context(ManualClock())
     if model != EMBEDDED:

@@ -11,7 +11,7 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,13 +29,14 @@ from agent.encoder import Encoder, base_model
 from agent.errors import InterviewError
 from agent.estimator import FEATURES, NOTHING_SAID, WEIGHTS, readings
 from agent.evidence import Rules
+from agent.grader import around
 from agent.library import Library, load_library
 from agent.matcher import Matcher
 from agent.network import FROZEN, MOST_TOKENS, Network
 from agent.schema import Criterion
 from evals.dataset import LABELS
 from evals.metrics import calibration
-from evals.training import UNKNOWN, Interview, Statement, Texts, interviews, overlap, statements, texts_of
+from evals.training import UNKNOWN, Interview, Labelled, Statement, Texts, chatter, interviews, overlap, statements, texts_of
 
 SEED = 7
 EPOCHS, BATCH = 3, 32
@@ -45,7 +46,7 @@ HALF = bool(torch.cpu.get_capabilities().get("avx512_bf16"))  # half precision h
 POSITIVE = 3.0  # weight of a label that gives credit: most labels give none
 SMOOTHING = 4.0  # interviews' worth of the mean that a criterion's own frequencies are mixed with
 COVERAGE = 0.7  # share of verdicts that are given, on the halves; the others are unclear
-FLOOR = 0.02  # share of deciding quotes whose readings lie below the floors under which words bear on no criterion, or not on this one
+FLOOR = 0.02  # share of deciding quotes that the floors under which words show nothing may cost
 FEWEST = 10  # texts with a label, one of them with credit, that a criterion needs to be known afterwards
 NEGATIVE = 0.15  # weight of a statement that earns nothing, as an answer of its own, beside an interview's criterion
 ATTACKS = ("refusal", "name_drop", "question", "off_topic")  # kinds of statements of which at most 5 % may count as met
@@ -116,11 +117,25 @@ class Reading:
         allowed = [i for i, piece in enumerate(self.pieces) if self._rules.about(piece.text, criterion)]
         return readings(self._sections == section, self.logits[:, place], self._likeness[section], number, allowed).features
 
-    def best_of(self, place: int, quote: str, turn: int | None, text: str) -> tuple[float, float] | None:
-        """The strongest readings among the pieces that hold a quote, of its criterion and of any; None when no piece holds it."""
-        held = [i for i, piece in enumerate(self.pieces) if piece.turn == turn and overlap(quote, piece.text, text) > 0]
-        means = self.logits[held].mean(axis=2)
-        return (float(means[:, place].max()), float(means.max())) if held else None
+    def strongest(self) -> Iterator[float]:
+        """Of every deciding quote the strongest reading, of any criterion, among the pieces that hold it."""
+        for _, quote, turn, text in self._quoted:
+            held = [i for i, piece in enumerate(self.pieces) if piece.turn == turn and overlap(quote, piece.text, text) > 0]
+            if held:
+                yield float(self.logits[held].mean(axis=2).max())
+
+    def quotes(self, network: Network, criteria: Sequence[str]) -> Iterator[tuple[float, float]]:
+        """Of every deciding quote the readings of its criterion and of any, as a quote of a model's is read: by itself and in its sentences."""
+        read = network.score([text for _, quote, _, whole in self._quoted for text in (quote, around(quote, whole))]).numpy().mean(axis=2)
+        for (criterion, *_), both in zip(self._quoted, read.reshape(-1, 2, read.shape[1]), strict=True):
+            yield float(both[:, criteria.index(criterion)].max()), float(both.max())
+
+    @property
+    def _quoted(self) -> list[tuple[str, str, int, str]]:
+        """The deciding quotes: criterion, quote, turn and its text."""
+        turns = {said.turn: said.text for said in self.interview.said}
+        found = [(label.criterion, label.quote or "", label.turn or 0) for label in self.interview.labels]
+        return [(*one, turns[one[2]]) for one in found if one[1] and one[1] in turns.get(one[2], "")]
 
 
 def frequencies(spoken: Sequence[Interview], criteria: Sequence[str]) -> Array:
@@ -149,37 +164,45 @@ class Trainer:
         self.matcher = Matcher(library, Encoder(), self.rules)
         self.criteria = list(library.criteria)
         self.section_of = {c.id: section for section, rubric in library.rubrics.items() for c in rubric.criteria}
-        self.spoken, self.written = interviews(library), statements(library)
+        self.spoken, self.written, self.empty = interviews(library), statements(library), chatter()
         self.rows: list[tuple[Array, int, float, str]] = []  # features with log frequencies, label, weight, scenario
-        self.quotes: list[tuple[float, float]] = []  # readings of deciding quotes: of their criterion, of any
+        self.pieces: list[float] = []  # strongest readings of the pieces that hold deciding quotes
+        self.quotes: list[tuple[float, float]] = []  # readings of deciding quotes by themselves: of their criterion, of any
+        self.chatter: list[Array] = []  # readings of what shows nothing, of every criterion
         self.kinds: list[tuple[str, int | None]] = []  # kind of a statement that earns nothing, and its row; None: it is no evidence at all
 
     def cross_read(self, frozen: int = FROZEN) -> None:
         """Train a network on each half of the scenarios and read the other half with it."""
-        for held in halves([one.scenario for one in self.spoken] + [s.scenario for _, s in self.written]):
+        for half, held in enumerate(halves([one.scenario for one in self.spoken] + [s.scenario for _, s in self.written])):
             inside = [one for one in self.spoken if one.scenario not in held]
-            data = self.texts(inside, [(c, s) for c, s in self.written if s.scenario not in held])
+            data = self.texts(inside, [(c, s) for c, s in self.written if s.scenario not in held], self.empty[1 - half :: 2])
             typer.echo(f"Reading {', '.join(sorted(held))} with a network that has seen {len(data.texts)} texts of the others:")
             network = train(data, len(self.criteria), frozen=frozen)
             for one in self.spoken:
                 if one.scenario in held:
-                    self._read(Reading(network, one, self.rules, self.matcher))
+                    self._read(network, Reading(network, one, self.rules, self.matcher))
             self._read_statements(network, [(c, s) for c, s in self.written if s.scenario in held], inside)
+            self.chatter += list(network.score(self.empty[half::2]).numpy().mean(axis=2))
 
-    def texts(self, spoken: Sequence[Interview], written: Sequence[tuple[str, Statement]]) -> Texts:
+    def texts(self, spoken: Sequence[Interview], written: Sequence[tuple[str, Statement]], empty: Sequence[str]) -> Texts:
         """The training rows."""
-        return texts_of(self.library, self.rules, spoken, written, self.criteria)
+        return texts_of(self.rules, spoken, written, empty, self.criteria)
 
-    def _read(self, reading: Reading) -> None:
+    def _read(self, network: Network, reading: Reading) -> None:
         one = reading.interview
-        prior = np.log(frequencies([other for other in self.spoken if other.scenario != one.scenario], self.criteria))
-        turns = {said.turn: said.text for said in one.said}
-        for label in one.labels:
-            place, criterion = self.criteria.index(label.criterion), self.library.criteria[label.criterion]
-            row = np.concatenate([reading.features(place, self.number(criterion), criterion, label.section), prior[place]])
-            self.rows.append((row, LABELS.index(label.verdict), 1.0, one.scenario))
-            if label.quote and (best := reading.best_of(place, label.quote, label.turn, turns.get(label.turn or 0, ""))) is not None:
-                self.quotes.append(best)
+        prior = self.prior_without(one.scenario)
+        self.rows += [(self.row(reading, label, prior), LABELS.index(label.verdict), 1.0, one.scenario) for label in one.labels]
+        self.pieces += reading.strongest()
+        self.quotes += reading.quotes(network, self.criteria)
+
+    def prior_without(self, scenario: str) -> Array:
+        """The logarithms of the frequencies in the interviews of the other scenarios."""
+        return np.log(frequencies([other for other in self.spoken if other.scenario != scenario], self.criteria))
+
+    def row(self, reading: Reading, label: Labelled, prior: Array) -> Array:
+        """What the regression knows of one criterion in one interview."""
+        place, criterion = self.criteria.index(label.criterion), self.library.criteria[label.criterion]
+        return np.concatenate([reading.features(place, self.number(criterion), criterion, label.section), prior[place]])
 
     def _read_statements(self, network: Network, written: Sequence[tuple[str, Statement]], others: Sequence[Interview]) -> None:
         """A statement that earns nothing, said as the only answer of its section, is not observed."""
@@ -227,8 +250,20 @@ class Trainer:
             "scale": scale.round(5).tolist(),
             "prior": {criterion: prior[number].round(5).tolist() for number, criterion in enumerate(self.criteria)},
             "sure": round(sure, 4),
-            "floor": [round(float(value), 4) for value in np.quantile(np.array(self.quotes), FLOOR, axis=0)],
+            "floor": self._floors(),
         }
+
+    def _floors(self) -> dict[str, Any]:
+        """The readings below which words show nothing: `piece` of any criterion; `quote` of the criterion that it is given for, and of any."""
+        piece, quote = float(np.quantile(self.pieces, FLOOR)), np.quantile(self.quotes, FLOOR / 2, axis=0)
+        quotes, chatter = np.array(self.quotes), np.array(self.chatter)
+        lost = (quotes < quote).any(axis=1).mean()
+        passed = (chatter >= quote[0]) & (chatter.max(axis=1, keepdims=True) >= quote[1])
+        typer.echo(f"Floors: {lost:.3f} of {len(quotes)} deciding quotes lie below them. Of {len(chatter)} texts that show nothing, for a criterion")
+        typer.echo(
+            f"  {passed.mean():.3f} lie above them as a quote, and {(chatter.max(axis=1) >= piece).mean():.3f} above the floor of an answer's pieces"
+        )
+        return {"piece": round(piece, 4), "quote": quote.round(4).tolist()}
 
 
 def held_out(rows: Array, labels: npt.NDArray[Any], weights: Array, groups: npt.NDArray[Any]) -> Array:
@@ -269,13 +304,11 @@ def main(
     library = load_library()
     trainer = Trainer(library)
     typer.echo(f"{len(trainer.spoken)} interviews, {len(trainer.written)} statements, {len(trainer.criteria)} criteria")
-    if heads:
-        trainer.cross_read(frozen=LAYERS)
-        trainer.fit()
-        return
-    trainer.cross_read()
+    trainer.cross_read(frozen=LAYERS if heads else FROZEN)
     estimator = trainer.fit()
-    data = trainer.texts(trainer.spoken, trainer.written)
+    if heads:
+        return
+    data = trainer.texts(trainer.spoken, trainer.written, trainer.empty)
     typer.echo(f"Training on all {len(data.texts)} texts:")
     network = train(data, len(trainer.criteria))
     known = ((data.labels != UNKNOWN).sum(axis=0) >= FEWEST) & ((data.labels > 0).sum(axis=0) >= 1)

@@ -1,16 +1,14 @@
-"""What the embedded grader is trained on: labelled statements (evals/pairs), interviews that were written for it (evals/training), and the
-tune split of the gold set. Never the report split."""
+"""What the embedded grader is trained on: labelled statements (evals/pairs), interviews that were written for it (evals/training), talk that
+shows nothing (evals/chatter), and the tune split of the gold set. Never the report split, nor the attacks."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
-import yaml
-from pydantic import ValidationError
+from pydantic import RootModel
 
 from agent.errors import ConfigurationError
 from agent.estimator import Said, asked_in, said_in
@@ -18,11 +16,12 @@ from agent.evidence import Piece, Rules
 from agent.library import Library
 from agent.schema import SectionId, Text, Transcript, Value
 from evals.dataset import LABELS, Label, load_dataset
+from evals.files import read_value
 
 PAIRS = Path(__file__).with_name("pairs")
+CHATTER = Path(__file__).with_name("chatter")
 INTERVIEWS = Path(__file__).with_name("training")
 UNKNOWN = -1
-Form = TypeVar("Form", "Statements", "LabelledInterview", Transcript)
 OVERLAP = 0.6  # of the shorter of quote and piece: from here on a piece carries the quote's label
 
 
@@ -60,6 +59,10 @@ class LabelledInterview(Value):
     verdicts: tuple[Labelled, ...]
 
 
+class Chatter(RootModel[tuple[Text, ...]]):
+    """Small talk, thinking aloud, empty words: what earns nothing for any criterion."""
+
+
 @dataclass(frozen=True)
 class Interview:
     """An interview with a label for every criterion of the sections that were reached."""
@@ -94,8 +97,13 @@ class Texts:
 
 def statements(library: Library, folder: Path = PAIRS) -> list[tuple[str, Statement]]:
     """(criterion, statement), where both readers agree; without criteria that the library no longer has."""
-    found = [_read(path, Statements) for path in sorted(folder.glob("*/*.yaml"))]
+    found = [read_value(path, Statements) for path in sorted(folder.glob("*/*.yaml"))]
     return [(one.criterion, s) for one in found if one.criterion in library.criteria for s in one.statements if s.labels[0] == s.labels[1]]
+
+
+def chatter(folder: Path = CHATTER) -> list[str]:
+    """What shows nothing at all."""
+    return [text for path in sorted(folder.glob("*.yaml")) for text in read_value(path, Chatter).root]
 
 
 def interviews(library: Library, folder: Path = INTERVIEWS) -> list[Interview]:
@@ -114,7 +122,7 @@ def interviews(library: Library, folder: Path = INTERVIEWS) -> list[Interview]:
         for case in load_dataset(library, "tune")
     ]
     for path in sorted((folder / "labels").glob("*.yaml")):
-        labels, transcript = _read(path, LabelledInterview), _read(folder / "transcripts" / path.name, Transcript)
+        labels, transcript = read_value(path, LabelledInterview), read_value(folder / "transcripts" / path.name, Transcript)
         stale = sorted(section for section, version in labels.rubrics.items() if library.rubrics[section].version != version)
         if stale:
             raise ConfigurationError(f"{path}: section {', '.join(stale)} was labelled with another version of its rubric: label it again.")
@@ -123,14 +131,17 @@ def interviews(library: Library, folder: Path = INTERVIEWS) -> list[Interview]:
     return made
 
 
-def texts_of(library: Library, rules: Rules, spoken: Iterable[Interview], written: Iterable[tuple[str, Statement]], criteria: Sequence[str]) -> Texts:
-    """The training rows: each statement with its label; each piece of an interview with the labels that are known of it.
+def texts_of(
+    rules: Rules, spoken: Iterable[Interview], written: Iterable[tuple[str, Statement]], empty: Sequence[str], criteria: Sequence[str]
+) -> Texts:
+    """The training rows: each statement with its label; each piece of an interview with the labels that are known of it; `empty`: what
+    shows none of the criteria.
 
     Of an interview is known: a piece is not observed for every criterion that nobody found in the whole of it, and a piece that holds the
     deciding quote has that criterion's label. What else a piece may show is unknown and costs nothing in training.
     """
     place = {criterion: number for number, criterion in enumerate(criteria)}
-    texts, rows = [], []
+    texts, rows = list(empty), [np.zeros(len(criteria), np.int8) for _ in empty]
     for criterion, statement in written:
         row = np.full(len(criteria), UNKNOWN, np.int8)
         row[place[criterion]] = LABELS.index(statement.labels[0])
@@ -158,10 +169,3 @@ def overlap(quote: str, piece: str, text: str) -> float:
         return 0.0
     shared = min(first + len(quote), second + len(piece)) - max(first, second)
     return max(0, shared) / min(len(quote), len(piece))
-
-
-def _read(path: Path, form: type[Form]) -> Form:
-    try:
-        return form.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, yaml.YAMLError, ValidationError) as error:
-        raise ConfigurationError(f"{path} cannot be read as training data: {error}") from None

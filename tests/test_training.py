@@ -16,10 +16,12 @@ from agent.library import Library
 from agent.matcher import Likeness
 from agent.network import Network
 from agent.schema import Transcript, Turn
+from agent.text import normalised
+from evals.attacking import load_attacks
 from evals.cross import MOST_TOKENS, Pairs, read_across
 from evals.dataset import SPLITS, load_dataset
 from evals.train import Reading, Trainer, halves, train
-from evals.training import UNKNOWN, Interview, Labelled, Statement, Texts, interviews, overlap, statements, texts_of
+from evals.training import UNKNOWN, Interview, Labelled, Statement, Texts, chatter, interviews, overlap, statements, texts_of
 
 STORE, KEYS, WEAKNESS = "store-fits-access", "record-keys-queries", "store-weakness-faced"
 TEXT = "We shard by user id because reads go by user. That keeps one user's rows on one machine. The bus was late and it rained all day."
@@ -52,14 +54,21 @@ def test_of_an_interview_is_known_what_nobody_found_and_what_the_quote_decides(l
         Labelled(criterion=KEYS, section="6", verdict="not_observed"),
         Labelled(criterion=STORE, section="6", verdict="met", turn=2, quote="We shard by user id because reads go by user."),
     )
-    found = texts_of(library, Rules(library), [one], [], [STORE, KEYS, WEAKNESS])
+    found = texts_of(Rules(library), [one], [], [], [STORE, KEYS, WEAKNESS])
     assert len(found.texts) == 2
     assert found.labels.tolist() == [[2, 0, UNKNOWN], [UNKNOWN, 0, UNKNOWN]]
 
 
 def test_of_a_statement_is_known_its_own_criterion_only(library: Library) -> None:
     statement = Statement(kind="partial", scenario="x", labels=("partial", "partial"), text="One table.")
-    assert texts_of(library, Rules(library), [], [(KEYS, statement)], [STORE, KEYS]).labels.tolist() == [[UNKNOWN, 1]]
+    assert texts_of(Rules(library), [], [(KEYS, statement)], [], [STORE, KEYS]).labels.tolist() == [[UNKNOWN, 1]]
+
+
+def test_chatter_shows_none_of_the_criteria_and_is_none_of_the_attacks(library: Library) -> None:
+    assert texts_of(Rules(library), [], [], ["Nice weather today."], [STORE, KEYS]).labels.tolist() == [[0, 0]]
+    attacks = {normalised(answer) for attack in load_attacks() for answer in attack.answers}
+    assert len(chatter()) == len(set(chatter())) > 500
+    assert not attacks & {normalised(text) for text in chatter()}
 
 
 def test_statements_on_which_the_readers_differ_teach_nothing(library: Library, tmp_path: Path) -> None:
