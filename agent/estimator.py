@@ -20,6 +20,7 @@ from agent.evidence import Piece, Rules, is_question
 from agent.library import Library
 from agent.matcher import Likeness, Match, Matcher
 from agent.schema import Chances, Criterion, Turn
+from agent.text import around
 
 WEIGHTS = "estimator.json"
 SILENT = -12.0  # logit of what was not said
@@ -141,17 +142,20 @@ class Estimator:
                 found[c.id] = self._estimated(c, [pieces[i] for i in allowed], readings(own, logits[:, place], likeness, number, allowed))
         return found
 
-    def refused(self, quote: str, sentence: str, criterion: Criterion, asked: Sequence[str]) -> str | None:
-        """Why a quote that a model gives is no evidence for a criterion; None when it is. `sentence`: the whole sentences it stands in."""
+    def refused(self, quote: str, text: str, criterion: Criterion, asked: Sequence[str]) -> str | None:
+        """Why a quote that a model gives from a candidate's turn is no evidence for a criterion; None when it is."""
+        sentence = around(quote, text)
         if (why := self._rules.not_own(quote, asked) or self._rules.not_own(sentence, asked)) is not None:
             return why
         place = self._classifier.place(criterion)
-        if self._rules.on and place is not None:
-            read = self._classifier.logits([quote, sentence]).mean(axis=2)
-            own, any_of_them = self._weights["floor"]["quote"]
-            if float(read[:, place].max()) < own or float(read.max()) < any_of_them:
-                return "It says nothing about this criterion."
-        return None
+        if not self._rules.on or place is None:
+            return None
+        first = text.find(quote)
+        held = [p.text for p in self._rules.pieces(1, text, asked) if (at := text.find(p.text)) < first + len(quote) and first < at + len(p.text)]
+        read = self._classifier.logits([quote, sentence, *held]).mean(axis=2)
+        if float(read.max()) < self._weights["floor"]["piece"]:
+            return "It says nothing about the design."
+        return "It says nothing about this criterion." if float(read[:2, place].max()) < self._weights["floor"]["quote"] else None
 
     def _estimated(self, criterion: Criterion, pieces: Sequence[Piece], found: Readings) -> Estimate:
         if not pieces:

@@ -19,7 +19,7 @@ from agent.schema import Chances, Criterion, SectionResult, Transcript, Verdict
 from agent.scope import Assessment, Scope, scope_of
 from agent.scoring import without_verdicts
 from agent.settings import ELSEWHERE
-from agent.text import normalised, sentence_spans, words
+from agent.text import normalised, words
 
 
 class Grader(Protocol):
@@ -177,7 +177,7 @@ class ModelGrader:
             if found is None:
                 continue
             turn, verbatim = found
-            refused = self._estimator.refused(verbatim, around(verbatim, scope.text(turn)), criterion, scope.assessment.asked)
+            refused = self._estimator.refused(verbatim, scope.text(turn), criterion, scope.assessment.asked)
             if refused is None:
                 hints = scope.assessment.transcript.hints_given(criterion.id, turn)
                 return Verdict(criterion=criterion.id, status=given.verdict, quote=verbatim, turn=turn, confidence=0.8, reason=reason, hints=hints)
@@ -202,14 +202,6 @@ def find_quote(quote: str, texts: Sequence[tuple[int, str]]) -> tuple[int, str] 
         return None
     found = ((turn, _verbatim(wanted, text)) for turn, text in texts)
     return next(((turn, verbatim) for turn, verbatim in found if verbatim is not None), None)
-
-
-def around(quote: str, text: str) -> str:
-    """The whole sentences of a text that a quote touches: half a sentence can hide what the whole one says."""
-    first = text.find(quote)
-    last = first + len(quote)
-    touched = [text[start:end] for start, end in sentence_spans(text) if start < last and end > first]
-    return " ".join(touched) if first >= 0 and touched else quote
 
 
 def _verbatim(wanted: str, text: str) -> str | None:

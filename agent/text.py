@@ -80,6 +80,14 @@ def sentence_spans(text: str) -> Iterator[tuple[int, int]]:
         place += len(sentence)
 
 
+def around(quote: str, text: str) -> str:
+    """The whole sentences of a text that a quote touches: half a sentence can hide what the whole one says."""
+    first = text.find(quote)
+    last = first + len(quote)
+    touched = [text[start:end] for start, end in sentence_spans(text) if start < last and end > first]
+    return " ".join(touched) if first >= 0 and touched else quote
+
+
 def _cut(sentence: str) -> list[str]:
     if len(sentence.split()) <= LONGEST_SENTENCE:
         return [sentence]

@@ -29,11 +29,11 @@ from agent.encoder import Encoder, base_model
 from agent.errors import InterviewError
 from agent.estimator import FEATURES, NOTHING_SAID, WEIGHTS, readings
 from agent.evidence import Rules
-from agent.grader import around
 from agent.library import Library, load_library
 from agent.matcher import Matcher
 from agent.network import FROZEN, MOST_TOKENS, Network
 from agent.schema import Criterion
+from agent.text import around
 from evals.dataset import LABELS
 from evals.metrics import calibration
 from evals.training import UNKNOWN, Interview, Labelled, Statement, Texts, chatter, interviews, overlap, statements, texts_of
@@ -124,11 +124,11 @@ class Reading:
             if held:
                 yield float(self.logits[held].mean(axis=2).max())
 
-    def quotes(self, network: Network, criteria: Sequence[str]) -> Iterator[tuple[float, float]]:
-        """Of every deciding quote the readings of its criterion and of any, as a quote of a model's is read: by itself and in its sentences."""
+    def quotes(self, network: Network, criteria: Sequence[str]) -> Iterator[float]:
+        """Of every deciding quote the reading of its criterion, as a quote of a model's is read: by itself and in its sentences."""
         read = network.score([text for _, quote, _, whole in self._quoted for text in (quote, around(quote, whole))]).numpy().mean(axis=2)
         for (criterion, *_), both in zip(self._quoted, read.reshape(-1, 2, read.shape[1]), strict=True):
-            yield float(both[:, criteria.index(criterion)].max()), float(both.max())
+            yield float(both[:, criteria.index(criterion)].max())
 
     @property
     def _quoted(self) -> list[tuple[str, str, int, str]]:
@@ -167,7 +167,7 @@ class Trainer:
         self.spoken, self.written, self.empty = interviews(library), statements(library), chatter()
         self.rows: list[tuple[Array, int, float, str]] = []  # features with log frequencies, label, weight, scenario
         self.pieces: list[float] = []  # strongest readings of the pieces that hold deciding quotes
-        self.quotes: list[tuple[float, float]] = []  # readings of deciding quotes by themselves: of their criterion, of any
+        self.quotes: list[float] = []  # readings of deciding quotes by themselves, of their criterion
         self.chatter: list[Array] = []  # readings of what shows nothing, of every criterion
         self.kinds: list[tuple[str, int | None]] = []  # kind of a statement that earns nothing, and its row; None: it is no evidence at all
 
@@ -254,16 +254,13 @@ class Trainer:
         }
 
     def _floors(self) -> dict[str, Any]:
-        """The readings below which words show nothing: `piece` of any criterion; `quote` of the criterion that it is given for, and of any."""
-        piece, quote = float(np.quantile(self.pieces, FLOOR)), np.quantile(self.quotes, FLOOR / 2, axis=0)
-        quotes, chatter = np.array(self.quotes), np.array(self.chatter)
-        lost = (quotes < quote).any(axis=1).mean()
-        passed = (chatter >= quote[0]) & (chatter.max(axis=1, keepdims=True) >= quote[1])
-        typer.echo(f"Floors: {lost:.3f} of {len(quotes)} deciding quotes lie below them. Of {len(chatter)} texts that show nothing, for a criterion")
-        typer.echo(
-            f"  {passed.mean():.3f} lie above them as a quote, and {(chatter.max(axis=1) >= piece).mean():.3f} above the floor of an answer's pieces"
-        )
-        return {"piece": round(piece, 4), "quote": quote.round(4).tolist()}
+        """The readings below which words show nothing: `piece` of any criterion, `quote` of the criterion that a quote is given for."""
+        piece, quote = float(np.quantile(self.pieces, FLOOR)), float(np.quantile(self.quotes, FLOOR / 2))
+        design = np.array(self.chatter).max(axis=1) >= piece
+        passed = design[:, None] & (np.array(self.chatter) >= quote)
+        typer.echo(f"Floors: of {len(self.chatter)} texts that show nothing {design.mean():.3f} lie above that of a piece,")
+        typer.echo(f"  and {passed.mean():.4f} of the times that one is quoted for a criterion above both")
+        return {"piece": round(piece, 4), "quote": round(quote, 4)}
 
 
 def held_out(rows: Array, labels: npt.NDArray[Any], weights: Array, groups: npt.NDArray[Any]) -> Array:

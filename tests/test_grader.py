@@ -7,11 +7,11 @@ import pytest
 from agent.assembly import Parts
 from agent.estimator import Estimate, Estimator, Said
 from agent.evidence import Piece, Rules
-from agent.grader import EmbeddedGrader, around
+from agent.grader import EmbeddedGrader
 from agent.schema import Chances, Move, SectionResult, Transcript, Turn, Verdict
 from agent.scope import Assessment
 from agent.scoring import section_score
-from agent.text import normalised
+from agent.text import around, normalised
 from evals.training import Statement, statements
 
 SECTIONS = [str(n) for n in range(10)]
