@@ -9,19 +9,21 @@ from agent.encoder import Encoder
 from agent.errors import ConfigurationError
 from agent.estimator import Estimator
 from agent.evidence import Rules
+from agent.facts import FactFinder
 from agent.grader import EmbeddedGrader, Grader, ModelGrader
 from agent.interviewer import EmbeddedInterviewer, Interviewer
 from agent.library import Library, load_library
 from agent.llm import ChatModel, OpenAIChatModel
 from agent.matcher import Matcher
 from agent.model_interviewer import ModelInterviewer
-from agent.observer import FactFinder, Observer
+from agent.observer import Observer
 from agent.prompts import Prompts
 from agent.retrieval import Retriever
 from agent.session import GRACE, Desk
 from agent.settings import EMBEDDED, Settings
 from agent.state import InterviewContext
 from agent.store import EventStore
+from agent.wrong_turns import WrongTurns
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Parts:
 
     def context(self, clock: Clock) -> InterviewContext:
         """The parts that the graphs' nodes use."""
-        observer = Observer(self.matcher, self.estimator, FactFinder(self.encoder))
+        observer = Observer(self.matcher, self.estimator, FactFinder(self.encoder), WrongTurns(self.encoder))
         return InterviewContext(self.library, clock, observer, self.interviewer, self.grader)
 
     def desk(self, store: EventStore, clock: Clock | None = None, grace: float | None = GRACE) -> Desk:

@@ -9,7 +9,11 @@ from agent.schema import Section
 
 STANDARD_MINUTES = 45.0  # the length that the framework's minutes are written for
 SHORTEST, LONGEST = 15.0, 90.0  # minutes an interview can be set to
-NUDGE_AT = 0.75  # share of a section's time after which the interviewer says how much is left
+HALF_AT = 0.5  # share of a section's time after which the interviewer says where we are
+NUDGE_AT = 0.75  # ... and how much is left
+LONG_SECTION = 240.0  # seconds: in a shorter section the half is no news
+MOST_BORROWED = 0.2  # share of the next section's time that a thought may take to its end
+LEAST_FLEXIBLE = 90.0  # seconds below which a section "as time allows" is not worth opening beside a more valuable one
 
 
 class Clock(Protocol):
@@ -55,16 +59,17 @@ class TimeBudget:
     planned: dict[str, float] = field(default_factory=dict)  # section id -> seconds, in order
     flexible: frozenset[str] = frozenset()  # the sections "as time allows"
 
-    def on_opening(self, section_id: str, elapsed: float) -> float:
-        """Seconds that this section gets when it opens after `elapsed` seconds of the interview."""
+    def on_opening(self, section_id: str, elapsed: float, borrowed: float = 0.0) -> float:
+        """Seconds that this section gets when it opens after `elapsed` seconds of the interview; `borrowed` were taken from it before."""
         left = max(0.0, self.total - elapsed)
         if section_id not in self.flexible:
-            return min(self.planned[section_id], left)
+            return max(0.0, min(self.planned[section_id] - borrowed, left))
         order = list(self.planned)
         following = order[order.index(section_id) :]
         reserved = sum(self.planned[other] for other in following if other not in self.flexible)
+        rest = max(0.0, left - reserved)
         sharing = sum(1 for other in following if other in self.flexible)
-        return max(0.0, left - reserved) / sharing
+        return rest / max(1, min(sharing, int(rest // LEAST_FLEXIBLE)))
 
 
 def divide(sections: Sequence[Section], minutes: float) -> TimeBudget:

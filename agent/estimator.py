@@ -142,6 +142,11 @@ class Estimator:
                 found[c.id] = self._estimated(c, [pieces[i] for i in allowed], readings(own, logits[:, place], likeness, number, allowed))
         return found
 
+    def of_design(self, text: str) -> bool:
+        """Whether some words bear on any criterion at all."""
+        pieces = [piece.text for piece in self._rules.pieces(1, text, ())] or [text]
+        return bool(self._classifier.logits(pieces).mean(axis=2).max() >= self._weights["floor"]["piece"])
+
     def refused(self, quote: str, text: str, criterion: Criterion, asked: Sequence[str]) -> str | None:
         """Why a quote that a model gives from a candidate's turn is no evidence for a criterion; None when it is."""
         sentence = around(quote, text)

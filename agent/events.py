@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from agent.schema import Level, Move, Scenario, SectionResult, Value, Verdict
+from agent.schema import Drift, Level, Move, Scenario, SectionResult, Value, Verdict
 
 LONGEST_WHY = 2_000  # characters
 Label = Literal["met", "partial", "not_observed"]
@@ -64,14 +64,21 @@ class Answered(Event):
 
 
 class Observed(Event):
-    """What one answer showed: intent, the facts it asks for, and the probability that each criterion is met so far."""
+    """What one answer showed: intent, the facts it asks for, what it assumes, and how likely each criterion is shown so far."""
 
     kind: Literal["observed"] = "observed"
     section: str
     intent: Intent
     facts: tuple[str, ...] = ()
     unknown: bool = False  # it asks for something that no fact answers
-    coverage: dict[str, float] = {}
+    more: bool = False  # it asks for more than is told at once
+    recalled: tuple[str, ...] = ()  # what was assumed before and is asked about again
+    assumed: tuple[str, ...] = ()  # what it assumes, in the candidate's words
+    wrong_turn: str | None = None  # the scenario's wrong turn that it takes
+    drift: Drift | None = None
+    unfinished: bool = False  # it breaks off in mid-thought
+    coverage: dict[str, float] = {}  # expected credit
+    met: dict[str, float] = {}  # probability that it was wholly answered
     relevance: dict[str, float] = {}  # how near the last words are to each criterion
     words: int = 0
 

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from agent.aims import attempts
 from agent.clock import spoken
+from agent.drift import LONG
 from agent.errors import RetrievalError
 from agent.library import Library
 from agent.matcher import Matcher
-from agent.policy import attempts, choose
+from agent.policy import choose
 from agent.retrieval import Retriever
 from agent.schema import Move, Passage, Turn
 from agent.settings import EMBEDDED
@@ -19,6 +21,7 @@ from agent.text import shortened
 
 log = logging.getLogger(__name__)
 Emit = Callable[[str | None], None]  # words as they come; None: forget them, the utterance starts again
+OPEN_DRIFTS = ("terse", "document", "code", "silence", "lost")  # the question stands; it is not asked again
 QUOTE_FROM = 0.45  # cosine from which on a sentence is near enough to a question to be quoted back
 
 
@@ -62,12 +65,17 @@ class EmbeddedInterviewer:
         """What code says before the question, whichever brain asks it: the welcome, the time left, the facts asked for."""
         parts = [self._welcome(interview)] if move.kind == "ask" else []
         state = interview.section
-        if move.nudge and state is not None:
-            parts.append(self._phrase(interview, "nudge").format(left=spoken(state.left(elapsed))))
+        if state is not None and (move.nudge or move.half):
+            left, total = spoken(state.left(elapsed)), spoken(max(0.0, interview.budget.total - elapsed))
+            phrase = self._phrase(interview, "nudge" if move.nudge else "half")
+            parts.append(phrase.format(left=left, total=total, total_capital=total[0].upper() + total[1:]))
         facts = {fact.id: fact.answer for fact in interview.started.scenario.facts}
         parts += [facts[name] for name in move.facts if name in facts]
+        parts += [self._phrase(interview, "assumed").format(assumption=quotable(one)) for one in move.assumptions]
         if move.asked_unknown:
             parts.append(self._phrase(interview, "unknown"))
+        if move.asked_more:
+            parts.append(self._phrase(interview, "more_later"))
         return " ".join(parts)
 
     def body(self, interview: Interview, move: Move) -> str:
@@ -85,7 +93,11 @@ class EmbeddedInterviewer:
                 change = next(change for change in interview.started.scenario.changes if change.id == move.change)
                 return f"{self._phrase(interview, 'change')} {change.say}"
             case "clarify":
-                return "" if move.asked_unknown else self._phrase(interview, "fact_more")
+                return "" if move.asked_unknown or move.asked_more else self._phrase(interview, "fact_more")
+            case "redirect":
+                return self._redirect(interview, move)
+            case "borrow":
+                return self._borrow(interview, move)
             case "repeat":
                 return f"{self._phrase(interview, 'repeat')} {self._last_question(interview)}"
             case "pause":
@@ -128,7 +140,22 @@ class EmbeddedInterviewer:
         name = "handover_time" if "time" in move.reason else "handover"
         return self._phrase(interview, name).format(section=_mid_sentence(closed), next=_mid_sentence(opened))
 
+    def _redirect(self, interview: Interview, move: Move) -> str:
+        """Leads back to the question that was asked; who is silent or lost has it before him, and who said too little is to go on."""
+        assert move.drift is not None
+        lead = self._phrase(interview, move.drift)
+        return lead if move.drift in OPEN_DRIFTS else f"{lead} {self._last_question(interview)}"
+
+    def _borrow(self, interview: Interview, move: Move) -> str:
+        following = self._library.section(interview.next_section or "").title
+        borrowed = spoken(move.borrow)
+        words = {"borrowed": borrowed, "borrowed_capital": borrowed[0].upper() + borrowed[1:], "next": _mid_sentence(following)}
+        return self._phrase(interview, "borrow").format(**words)
+
     def _follow_up(self, interview: Interview, move: Move) -> str:
+        if move.wrong_turn is not None:
+            wrong = next(wrong for wrong in interview.started.scenario.wrong_turns if wrong.id == move.wrong_turn)
+            return wrong.probe
         assert move.criterion is not None
         state = interview.section
         again = state is not None and attempts(state, move.criterion) > 0
@@ -137,9 +164,9 @@ class EmbeddedInterviewer:
         answer = last_answer(interview)
         near = self._matcher.nearest_sentence(move.criterion, answer.text) if answer else None
         if near is not None and near[1] >= QUOTE_FROM:
-            lead = self._phrase(interview, "lead_quote").format(quote=shortened(near[0]).replace('"', "'"))
+            lead = self._phrase(interview, "lead_quote").format(quote=quotable(near[0]))
         else:
-            lead = self._phrase(interview, "lead_plain")
+            lead = self._phrase(interview, "lead_long" if answer and len(answer.text.split()) > LONG else "lead_plain")
         return f"{lead} {self.question(interview, move)}"
 
     def _hint(self, interview: Interview, move: Move) -> str:
@@ -153,7 +180,9 @@ class EmbeddedInterviewer:
         kinds = ("ask", "next_section", "follow_up", "hint", "curveball")
         turn = next(turn for turn in reversed(interview.turns) if turn.move is not None and turn.move.kind in kinds)
         bank: list[str] = []
-        if turn.move is not None and turn.move.criterion is not None:
+        if turn.move is not None and turn.move.wrong_turn is not None:
+            bank = [wrong.probe for wrong in interview.started.scenario.wrong_turns if wrong.id == turn.move.wrong_turn]
+        elif turn.move is not None and turn.move.criterion is not None:
             criterion = self._library.criteria[turn.move.criterion]
             bank = [*criterion.follow_ups, *criterion.hints]
         elif turn.section in interview.sections:
@@ -176,6 +205,11 @@ async def grounding(retriever: Retriever, library: Library, interview: Interview
     except RetrievalError as error:
         log.warning("%s The follow-up is asked without a passage.", error)
         return [Passage(subsection=criterion.references[0], score=0.0, text=criterion.statement)]
+
+
+def quotable(text: str) -> str:
+    """The candidate's words as they stand inside quotation marks."""
+    return shortened(text).replace('"', "'")
 
 
 def last_answer(interview: Interview) -> Turn | None:

@@ -39,9 +39,11 @@ def route(state: ConductState) -> str:
 async def open_section(state: ConductState, runtime: Runtime[InterviewContext]) -> ConductState:
     """Begin the next section with its share of the time."""
     interview, elapsed = state["interview"], state["elapsed"]
-    following = interview.next_section
+    following = state["move"].section or interview.next_section
     assert following is not None
-    return _with(interview, SectionOpened(elapsed=elapsed, section=following, seconds=interview.budget.on_opening(following, elapsed)))
+    borrowed = interview.section.borrowed if interview.section else 0.0
+    seconds = interview.budget.on_opening(following, elapsed, borrowed)
+    return _with(interview, SectionOpened(elapsed=elapsed, section=following, seconds=seconds))
 
 
 async def ask(state: ConductState, runtime: Runtime[InterviewContext]) -> ConductState:

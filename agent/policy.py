@@ -1,18 +1,22 @@
 """What the interviewer does next. Pure: the same view gives the same move. The model never decides this."""
 
+import zlib
 from collections.abc import Iterable
+from typing import Any
 
-from agent.schema import LEVELS, ConstraintChange, Criterion, Level, Move, Rubric, Scenario
+from agent.aims import COVERED, LEADS, next_aim, shown, worth_of
+from agent.clock import LEAST_FLEXIBLE, MOST_BORROWED
+from agent.events import Observed
+from agent.schema import ConstraintChange, Level, Move, Rubric, Scenario
 from agent.state import Interview, SectionState
 
-COVERED = 0.5  # probability from which on a criterion counts as shown, for choosing what to ask
-ENOUGH = 0.85  # share of the level's weight that was shown: the signal is enough
-MOST_ATTEMPTS = 2  # follow-ups on one criterion before it is left alone
-MOST_STUCK = 3  # empty answers in a row before the section is closed
+MOST_STUCK = 4  # empty answers in a row before the section is closed: three bring the three steps of a hint
+MOST_REDIRECTS = 2  # times that a candidate is led back from the same drift in a section; then the interview goes on as it can
 CHANGE_AFTER = 0.35  # share of a section's time before its constraint change comes, so that a design stands first
 CHANGE_BEFORE = 0.85  # ... and the latest moment, so that there is time to answer
 LEAST_SECONDS = 20.0  # a section is not opened with less than this left
-TIER_VALUE = (1.0, 0.45, 0.15)  # worth of a criterion of the level or below, one above, two above
+SILENCE = 60.0  # seconds without a word or a key, after which the interviewer speaks; in a short section half of it
+HINTS = 3  # steps of a criterion's ladder
 
 
 def decide(interview: Interview, rubrics: dict[str, Rubric], elapsed: float) -> Move:
@@ -28,71 +32,56 @@ def decide(interview: Interview, rubrics: dict[str, Rubric], elapsed: float) -> 
         return Move(kind="pause", reason="the candidate wants a pause")
     if elapsed >= interview.budget.total:
         return Move(kind="wrap_up", reason="the time is over")
-    if state.spent(elapsed) >= 1.0:
-        return _onwards(interview, elapsed, "the section's time is over")
-    nudge = state.nudge_due(elapsed)
-    if intent == "repeat":
-        return Move(kind="repeat", nudge=nudge, reason="the candidate asked for it")
+    if state.spent(elapsed) >= 1.0 or (state.borrowed and intent == "answer"):
+        return _borrowing(interview, state, seen, elapsed) or _onwards(interview, rubrics, elapsed, "the section's time is over")
     if intent == "done":
-        return _onwards(interview, elapsed, "the candidate is done with the section")
-    rubric = rubrics[state.id]
-    level = interview.started.level
+        return _onwards(interview, rubrics, elapsed, "the candidate is done with the section")
+    move = _within(interview, rubrics, state, seen, elapsed)
+    if move.kind in ("next_section", "wrap_up"):
+        return move
+    return move.model_copy(update={"nudge": state.nudge_due(elapsed), "half": state.half_due(elapsed)})
+
+
+def _within(interview: Interview, rubrics: dict[str, Rubric], state: SectionState, seen: Observed | None, elapsed: float) -> Move:
+    """The next move while the section has time."""
+    rubric, level = rubrics[state.id], interview.started.level
+    intent = seen.intent if seen else "answer"
+    if intent == "repeat":
+        return Move(kind="repeat", reason="the candidate asked for it")
     if intent == "hint":
-        return _hint(interview, rubric, level, nudge, "the candidate asked for it")
-    if intent == "stuck":
-        if state.empty_answers >= MOST_STUCK:
-            return _onwards(interview, elapsed, f"{state.empty_answers} empty answers in a row")
-        return _hint(interview, rubric, level, nudge, "the candidate is stuck")
-    if intent == "clarify" and seen is not None:
-        return Move(kind="clarify", facts=seen.facts, asked_unknown=seen.unknown, nudge=nudge, reason="the candidate asked")
-    facts = seen.facts if seen else ()
+        return _hint(interview, rubric, level, "the candidate asked for it")
+    if intent == "stuck" or (seen and seen.drift == "terse" and state.empty_answers > 1):
+        return _unstuck(interview, rubrics, state, elapsed)
+    told = _told(seen)
+    if intent == "clarify":
+        return Move(kind="clarify", reason="the candidate asked", **told)
+    if seen and seen.drift and state.drifted(seen.drift) < MOST_REDIRECTS:
+        return Move(kind="redirect", drift=seen.drift, reason="the answer leads away from the question", **told)
     change = due_change(interview, state, elapsed)
     if change is not None:
-        return Move(kind="curveball", change=change, facts=facts, nudge=nudge, reason="a design stands and there is time to change it")
-    if shown(rubric, state, level) >= ENOUGH:
-        return _onwards(interview, elapsed, "enough is known")
+        return Move(kind="curveball", change=change, reason="a design stands and there is time to change it", **told)
+    if seen and seen.wrong_turn and seen.wrong_turn not in interview.probed:
+        return Move(kind="follow_up", wrong_turn=seen.wrong_turn, reason="a turn that often goes wrong", **told)
+    lead = LEADS[level]
+    if shown(rubric, state, level) >= lead.enough:
+        return _onwards(interview, rubrics, elapsed, "enough is known")
+    if state.follow_ups >= lead.follow_ups:
+        return _onwards(interview, rubrics, elapsed, f"{state.follow_ups} follow-ups are enough for {level}")
     aim = next_aim(interview, rubric, state, level)
     if aim is None:
-        return _onwards(interview, elapsed, "every open criterion was asked about")
-    return Move(kind="follow_up", criterion=aim.id, facts=facts, nudge=nudge, reason=f"the most valuable open criterion at {level}")
+        return _onwards(interview, rubrics, elapsed, "every open criterion was asked about")
+    return Move(kind="follow_up", criterion=aim.id, reason=f"the most valuable open criterion at {level}", **told)
 
 
-def next_aim(interview: Interview, rubric: Rubric, state: SectionState, level: Level) -> Criterion | None:
-    """The open criterion that is most worth asking about: by weight, tier, how much is missing, and nearness to what was
-    just said; None when all are shown or were asked about often enough."""
-    relevance = interview.last.relevance if interview.last else {}
-    just_asked = next((move.criterion for move in reversed(state.moves) if move.kind == "follow_up"), None)
-
-    def worth(criterion: Criterion) -> float:
-        missing = 1.0 - state.coverage.get(criterion.id, 0.0)
-        again = 0.5 if attempts(state, criterion.id) else 1.0
-        staying = 0.6 if criterion.id == just_asked else 1.0
-        return value(criterion, level) * missing * (0.7 + relevance.get(criterion.id, 0.0)) * again * staying
-
-    return max(open_criteria(rubric, state), key=lambda criterion: (worth(criterion), criterion.id), default=None)
-
-
-def open_criteria(rubric: Rubric, state: SectionState) -> list[Criterion]:
-    """The criteria that were not shown yet and not asked about too often."""
-    return [c for c in rubric.criteria if state.coverage.get(c.id, 0.0) < COVERED and attempts(state, c.id) < MOST_ATTEMPTS]
-
-
-def value(criterion: Criterion, level: Level) -> float:
-    """What a criterion is worth at a level."""
-    above = max(0, LEVELS.index(criterion.tier) - LEVELS.index(level))
-    return criterion.weight * TIER_VALUE[above]
-
-
-def shown(rubric: Rubric, state: SectionState, level: Level) -> float:
-    """Share of the level's weight that was shown so far (0 to 1)."""
-    wanted = [c for c in rubric.criteria if LEVELS.index(c.tier) <= LEVELS.index(level)]
-    total = sum(c.weight for c in wanted)
-    return sum(c.weight for c in wanted if state.coverage.get(c.id, 0.0) >= COVERED) / total if total else 1.0
-
-
-def attempts(state: SectionState, criterion: str) -> int:
-    """How often a criterion was asked about in its section."""
-    return sum(1 for move in state.moves if move.kind == "follow_up" and move.criterion == criterion)
+def after_silence(interview: Interview, rubrics: dict[str, Rubric], quiet: float) -> Move | None:
+    """What the interviewer says into a silence of so many seconds: first that there is time, then a hint; None as long as it is no silence."""
+    state = interview.section
+    if state is None or interview.unanswered or quiet < min(SILENCE, state.seconds / 2):
+        return None
+    if state.drifted("silence") == 0:
+        return Move(kind="redirect", drift="silence", reason="the candidate is silent")
+    hint = _hint(interview, rubrics[state.id], interview.started.level, "the candidate is silent")
+    return hint if hint.criterion is not None else None
 
 
 def due_change(interview: Interview, state: SectionState, elapsed: float) -> str | None:
@@ -108,7 +97,24 @@ def the_change(scenario: Scenario, seed: int) -> ConstraintChange | None:
     return scenario.changes[seed % len(scenario.changes)] if scenario.changes else None
 
 
-def _hint(interview: Interview, rubric: Rubric, level: Level, nudge: bool, why: str) -> Move:
+def _told(seen: Observed | None) -> dict[str, Any]:
+    """What the candidate asked for, which is told with whatever comes next."""
+    if seen is None:
+        return {}
+    return {"facts": seen.facts, "assumptions": seen.recalled, "asked_unknown": seen.unknown, "asked_more": seen.more}
+
+
+def _unstuck(interview: Interview, rubrics: dict[str, Rubric], state: SectionState, elapsed: float) -> Move:
+    """A moment's patience where the level expects the candidate to lead, then hints, then the next section."""
+    level = interview.started.level
+    if state.empty_answers >= MOST_STUCK + LEADS[level].patience:
+        return _onwards(interview, rubrics, elapsed, f"{state.empty_answers} empty answers in a row")
+    if state.empty_answers <= LEADS[level].patience:
+        return Move(kind="redirect", drift="lost", reason="the candidate is stuck")
+    return _hint(interview, rubrics[state.id], level, "the candidate is stuck")
+
+
+def _hint(interview: Interview, rubric: Rubric, level: Level, why: str) -> Move:
     """The next step on the ladder of the criterion that is being talked about, or of the most valuable open one."""
     state = interview.section
     assert state is not None
@@ -118,25 +124,46 @@ def _hint(interview: Interview, rubric: Rubric, level: Level, nudge: bool, why: 
     aims += [best.id] if best else []
     for criterion in aims:
         given = interview.hints_for(criterion)
-        if given < 3:
-            return Move(kind="hint", criterion=criterion, hint=given, nudge=nudge, reason=why)
-    return Move(kind="hint", nudge=nudge, reason=f"{why}; every hint was given")
+        if given < HINTS:
+            return Move(kind="hint", criterion=criterion, hint=given, reason=why)
+    return Move(kind="hint", reason=f"{why}; every hint was given")
 
 
-def _onwards(interview: Interview, elapsed: float, why: str) -> Move:
-    """The next section, or the end; what the candidate asked for with his last words is still told."""
+def _borrowing(interview: Interview, state: SectionState, seen: Observed | None, elapsed: float) -> Move | None:
+    """Time from the next section for a thought that is not at its end; once, and at most a fifth of what that section has."""
     following = interview.next_section
-    facts = interview.last.facts if interview.last else ()
-    if following is None:
-        return Move(kind="wrap_up", facts=facts, reason=f"{why}; it was the last section")
+    if seen is None or not seen.unfinished or seen.intent != "answer" or following is None or state.borrowed:
+        return None
+    if following in interview.budget.flexible:
+        return None  # it has no time of its own yet
+    over = elapsed - state.opened - state.seconds  # the overrun is borrowed, too
+    room = MOST_BORROWED * interview.budget.planned[following]
+    return Move(kind="borrow", borrow=round(room, 1), reason="the candidate is in mid-thought") if over < room else None
+
+
+def _onwards(interview: Interview, rubrics: dict[str, Rubric], elapsed: float, why: str) -> Move:
+    """The next section, or the end; what the candidate asked for with his last words is still told."""
+    told = {"facts": interview.last.facts} if interview.last else {}
+    if interview.next_section is None:
+        return Move(kind="wrap_up", reason=f"{why}; it was the last section", **told)
     if interview.budget.total - elapsed < LEAST_SECONDS:
         return Move(kind="wrap_up", reason="the time is over")
-    return Move(kind="next_section", facts=facts, reason=why)
+    return Move(kind="next_section", section=_following(interview, rubrics, elapsed), reason=why, **told)
+
+
+def _following(interview: Interview, rubrics: dict[str, Rubric], elapsed: float) -> str:
+    """The section that opens next. Where the rest is too short for all sections "as time allows", the most valuable ones get it."""
+    order, budget = interview.started.sections, interview.budget
+    coming = order[order.index(interview.next_section or order[-1]) :]
+    left = budget.total - elapsed
+    if any(section not in budget.flexible for section in coming):
+        return coming[0]
+    affordable = max(1, int(left // LEAST_FLEXIBLE))
+    best = sorted(coming, key=lambda section: -worth_of(rubrics[section], interview.started.level))[:affordable]
+    return next(section for section in coming if section in best)
 
 
 def choose(options: Iterable[str], *key: object) -> str:
     """One of some phrases, the same for the same key on every machine."""
-    import zlib
-
     found = list(options)
     return found[zlib.crc32(repr(key).encode()) % len(found)]

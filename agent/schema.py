@@ -12,7 +12,8 @@ Speaker = Literal["interviewer", "candidate"]
 VerdictStatus = Literal["met", "partial", "not_observed", "unclear", "unscored"]
 SectionStatus = Literal["graded", "not_reached", "unscored"]
 LevelSignal = Literal["below_mid", "mid", "senior", "staff", "insufficient"]
-MoveKind = Literal["ask", "follow_up", "clarify", "hint", "curveball", "nudge", "repeat", "pause", "next_section", "wrap_up"]
+MoveKind = Literal["ask", "follow_up", "clarify", "hint", "curveball", "nudge", "redirect", "borrow", "repeat", "pause", "next_section", "wrap_up"]
+Drift = Literal["off_topic", "rude", "language", "terse", "document", "code", "silence", "lost"]  # what leads away from the question
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 SectionId = Annotated[str, BeforeValidator(lambda raw: str(raw) if isinstance(raw, int) else raw), Field(pattern=r"^\d+$")]
 
@@ -164,6 +165,19 @@ class Phrases(Value):
     handover: tuple[Text, ...] = Field(min_length=1)
     handover_time: tuple[Text, ...] = Field(min_length=1)
     nudge: tuple[Text, ...] = Field(min_length=1)
+    half: tuple[Text, ...] = Field(min_length=1)
+    borrow: tuple[Text, ...] = Field(min_length=1)
+    assumed: tuple[Text, ...] = Field(min_length=1)
+    more_later: tuple[Text, ...] = Field(min_length=1)
+    off_topic: tuple[Text, ...] = Field(min_length=1)
+    rude: tuple[Text, ...] = Field(min_length=1)
+    language: tuple[Text, ...] = Field(min_length=1)
+    terse: tuple[Text, ...] = Field(min_length=1)
+    document: tuple[Text, ...] = Field(min_length=1)
+    code: tuple[Text, ...] = Field(min_length=1)
+    silence: tuple[Text, ...] = Field(min_length=1)
+    lost: tuple[Text, ...] = Field(min_length=1)
+    lead_long: tuple[Text, ...] = Field(min_length=1)
     lead_quote: tuple[Text, ...] = Field(min_length=1)
     lead_plain: tuple[Text, ...] = Field(min_length=1)
     lead_again: tuple[Text, ...] = Field(min_length=1)
@@ -198,9 +212,16 @@ class Move(Value):
     criterion: str | None = None  # what a follow_up or a hint aims at
     facts: tuple[str, ...] = ()  # ids of hidden facts to tell
     asked_unknown: bool = False  # the candidate asked for something that no fact answers
+    asked_more: bool = False  # ... and for more than is told at once
+    wrong_turn: str | None = None  # id of the scenario's wrong turn that a follow_up probes
+    assumptions: tuple[str, ...] = ()  # what the candidate assumed earlier and asks about again
+    drift: Drift | None = None  # what a redirect answers
     hint: int | None = None  # 0 to 2: which step of the criterion's ladder
     change: str | None = None  # id of the constraint change
-    nudge: bool = False  # say how much time is left first
+    section: str | None = None  # the section that a next_section opens; None in interviews before this was kept
+    nudge: bool = False  # say how much time is left first: three quarters of the section's are over
+    half: bool = False  # say where we are first: half of the section's time is over
+    borrow: float = Field(default=0.0, ge=0)  # seconds that are taken from the next section
     reason: str = ""  # why policy chose it, for the transcript and its readers
 
 

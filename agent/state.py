@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, TypedDict
 
-from agent.clock import NUDGE_AT, TimeBudget
+from agent.clock import HALF_AT, LONG_SECTION, NUDGE_AT, TimeBudget
 from agent.events import Answered, AnyEvent, Asked, Commanded, Disagreed, Finished, Observed, Paused, Resumed, SectionGraded, SectionOpened, Started
 from agent.schema import Move, SectionResult, Transcript, Turn
 
@@ -23,11 +23,13 @@ class SectionState:
 
     id: str
     opened: float  # active seconds at which it opened
-    seconds: float  # its budget
+    seconds: float  # its budget, with what was borrowed
+    borrowed: float = 0.0  # seconds taken from the next section
     moves: tuple[Move, ...] = ()
     answers: int = 0
     empty_answers: int = 0  # stuck answers in a row
-    coverage: dict[str, float] = field(default_factory=dict)
+    coverage: dict[str, float] = field(default_factory=dict)  # expected credit of each criterion
+    met: dict[str, float] = field(default_factory=dict)  # probability that it was wholly answered
 
     def spent(self, elapsed: float) -> float:
         """Share of the budget that is used up (more than 1 when it is over)."""
@@ -46,6 +48,20 @@ class SectionState:
         """Whether it is time to say how much time is left."""
         return not self.nudged and NUDGE_AT <= self.spent(elapsed) < 1.0
 
+    def half_due(self, elapsed: float) -> bool:
+        """Whether it is time to say that half of the section is over."""
+        told = any(move.half for move in self.moves)
+        return not told and self.seconds >= LONG_SECTION and HALF_AT <= self.spent(elapsed) < NUDGE_AT
+
+    @property
+    def follow_ups(self) -> int:
+        """How many follow-ups were asked."""
+        return sum(move.kind == "follow_up" for move in self.moves)
+
+    def drifted(self, drift: str) -> int:
+        """How often the candidate was led back from this drift."""
+        return sum(move.drift == drift for move in self.moves)
+
 
 @dataclass(frozen=True)
 class Interview:
@@ -58,6 +74,7 @@ class Interview:
     results: dict[str, SectionResult] = field(default_factory=dict)
     disagreements: dict[str, Disagreed] = field(default_factory=dict)  # by criterion, without those that were taken back
     facts_told: tuple[str, ...] = ()
+    assumptions: tuple[str, ...] = ()  # what the candidate assumed where no fact answers; it holds from then on
     changes_made: tuple[str, ...] = ()
     last: Observed | None = None  # what the latest answer showed
     command: Commanded | None = None  # a click that was not acted on yet
@@ -87,6 +104,11 @@ class Interview:
         """Sections that are over and can be graded."""
         opened = tuple(self.sections)
         return opened if self.finished else opened[:-1]
+
+    @property
+    def probed(self) -> frozenset[str]:
+        """The wrong turns that were asked about."""
+        return frozenset(move.wrong_turn for state in self.sections.values() for move in state.moves if move.wrong_turn)
 
     def turns_of(self, section_id: str) -> tuple[Turn, ...]:
         """What was said in a section."""
@@ -166,13 +188,14 @@ def _asked(interview: Interview, event: Asked) -> Interview:
         passages=event.passages,
         brain=event.brain,
     )
-    state = interview.sections[event.section]
+    state, borrow = interview.sections[event.section], event.move.borrow
+    state = replace(state, moves=(*state.moves, event.move), seconds=state.seconds + borrow, borrowed=state.borrowed + borrow)
     told = tuple(fact for fact in event.move.facts if fact not in interview.facts_told)
     changes = (*interview.changes_made, event.move.change) if event.move.change else interview.changes_made
     return replace(
         interview,
         turns=(*interview.turns, turn),
-        sections={**interview.sections, event.section: replace(state, moves=(*state.moves, event.move))},
+        sections={**interview.sections, event.section: state},
         facts_told=(*interview.facts_told, *told),
         changes_made=changes,
         unanswered=event.move.kind == "nudge" and interview.unanswered,
@@ -187,16 +210,21 @@ def _disagreed(interview: Interview, event: Disagreed) -> Interview:
 
 def _observed(interview: Interview, event: Observed) -> Interview:
     state = interview.sections[event.section]
-    seen = {**state.coverage}
-    for criterion, probability in event.coverage.items():
-        seen[criterion] = max(seen.get(criterion, 0.0), probability)
+    empty = event.intent == "stuck" or event.drift in ("terse", "silence")
     state = replace(
         state,
-        coverage=seen,
-        answers=state.answers + (event.intent == "answer"),
-        empty_answers=state.empty_answers + 1 if event.intent == "stuck" else 0,
+        coverage=_highest(state.coverage, event.coverage),
+        met=_highest(state.met, event.met),
+        answers=state.answers + (event.intent == "answer" and not empty),
+        empty_answers=state.empty_answers + 1 if empty else 0,
     )
-    return replace(interview, sections={**interview.sections, event.section: state}, last=event)
+    assumptions = (*interview.assumptions, *(one for one in event.assumed if one not in interview.assumptions))
+    return replace(interview, sections={**interview.sections, event.section: state}, assumptions=assumptions, last=event)
+
+
+def _highest(known: dict[str, float], new: dict[str, float]) -> dict[str, float]:
+    """What was once shown stays shown."""
+    return {**known, **{name: max(known.get(name, 0.0), value) for name, value in new.items()}}
 
 
 class ConductState(TypedDict, total=False):

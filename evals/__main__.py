@@ -15,8 +15,8 @@ from agent.assembly import readers
 from agent.classifier import Classifier
 from agent.encoder import Encoder
 from agent.errors import ConfigurationError, InterviewError, MalformedReply
+from agent.facts import FactFinder
 from agent.library import load_library
-from agent.observer import FactFinder
 from agent.replies import ReplyStore
 from agent.settings import load_settings
 from evals import comparing, harness

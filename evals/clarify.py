@@ -12,8 +12,8 @@ from pydantic import Field, RootModel
 from rich.table import Table
 
 from agent.errors import ConfigurationError
+from agent.facts import FactFinder
 from agent.library import Library
-from agent.observer import FactFinder
 from agent.schema import Text, Value
 from evals.files import read_value
 

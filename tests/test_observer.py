@@ -2,14 +2,17 @@
 
 import pytest
 
+from agent.aims import COVERED
 from agent.assembly import Parts
 from agent.clock import divide
 from agent.events import Answered, Intent, SectionOpened, Started
 from agent.events import Asked as Spoken
-from agent.observer import MOST_FACTS, Asked, FactFinder, Observer, intent_of
-from agent.policy import COVERED
+from agent.facts import MOST_FACTS, Asked, FactFinder
+from agent.intents import intent_of
+from agent.observer import Observer
 from agent.schema import Move
 from agent.state import begin, fold
+from agent.wrong_turns import WrongTurns
 
 NOTHING = Asked()
 
@@ -151,9 +154,9 @@ def test_a_question_asked_twice_is_answered_once(parts: Parts) -> None:
     assert asked(parts, f"{question} {question}") == Asked(tuple(facts))
 
 
-def test_one_answered_question_is_enough_not_to_be_told_to_assume(parts: Parts) -> None:
+def test_of_two_questions_each_gets_its_answer(parts: Parts) -> None:
     facts, question = asks(parts, 1)
-    assert asked(parts, f"{question} Which colour does the chief executive's bicycle have?") == Asked(tuple(facts))
+    assert asked(parts, f"{question} Which colour does the chief executive's bicycle have?") == Asked(tuple(facts), unknown=True)
 
 
 # --- what is covered --------------------------------------------------------------------------------------------
@@ -168,7 +171,7 @@ def covered(parts: Parts, question: str, answer: str, section: str = "6") -> dic
     for name in dict.fromkeys((section, "6")):
         made = fold(made, [SectionOpened(section=name, seconds=300), Spoken(section=name, text=question, move=Move(kind="ask"))])
         made = fold(made, [Answered(section=name, text=answer if name == section else "So it is.", message=name)])
-    return Observer(parts.matcher, parts.estimator, FactFinder(parts.encoder)).observe(made, 0.0).coverage
+    return Observer(parts.matcher, parts.estimator, FactFinder(parts.encoder), WrongTurns(parts.encoder)).observe(made, 0.0).coverage
 
 
 STORE_SAID = (

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from agent import policy
+from agent import aims, policy
 from agent.clock import divide
 from agent.events import Answered, Asked, Intent, Observed, SectionOpened, Started
 from agent.library import Library
@@ -131,11 +131,15 @@ def test_hints_climb_the_ladder_and_end(library: Library) -> None:
     assert move(made, library).criterion != steps[0][0]
 
 
-def test_three_empty_answers_in_a_row_close_the_section(library: Library) -> None:
-    made = interview(library)
-    for _ in range(3):
+def test_three_empty_answers_in_a_row_bring_a_ladder_of_hints_and_the_fourth_closes_the_section(library: Library) -> None:
+    made, steps = interview(library), []
+    for _ in range(4):
         made = seen(fold(made, [Answered(section="6", text="no idea", message=str(made.events))]), "stuck")
-    assert move(made, library).kind == "next_section"
+        steps.append(move(made, library))
+        made = fold(made, [Asked(section="6", text="?", move=steps[-1])])
+    assert [step.hint for step in steps] == [0, 1, 2, None]
+    assert len({step.criterion for step in steps[:3]}) == 1
+    assert steps[-1].kind == "next_section"
 
 
 def test_the_constraint_change_comes_once_when_a_design_stands_and_time_is_left(library: Library) -> None:
@@ -195,7 +199,7 @@ def test_enough_is_known_without_what_is_above_the_level_and_not_without_what_is
 def test_half_of_what_the_level_expects_is_not_enough(library: Library) -> None:
     half = {c.id: 0.9 for c in library.rubrics["6"].criteria if c.tier == "mid"}
     made = seen(interview(library), coverage=half)
-    assert made.section and 0.5 < policy.shown(library.rubrics["6"], made.section, "senior") < 0.6
+    assert made.section and 0.5 < aims.shown(library.rubrics["6"], made.section, "senior") < 0.6
     assert move(made, library).kind == "follow_up"
 
 

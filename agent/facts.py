@@ -1,0 +1,111 @@
+"""Which hidden facts a candidate asks for. The same question always finds the same facts."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from agent.encoder import Encoder, Vectors
+from agent.intents import DIRECT, INTERROGATIVE, SUPPOSING, command_of
+from agent.schema import Fact, Scenario
+from agent.text import content_words, sentences, words
+
+FACT_MATCH = 0.56  # cosine of a question to a way of asking for a fact, from which on it asks for that fact
+CLOSE_MATCH = 0.66  # ... for a statement that only ends in a question mark
+FACT_TIE = 0.05  # two facts nearer to each other than this are decided by shared words
+TERSE = 5  # words: "QPS?" and "and the budget?" ask without a question's form
+ASSUMED_MATCH = 0.5  # ... and to what the candidate assumed earlier, from which on it asks for that again
+MOST_FACTS = 4  # told for one utterance; more would be volunteering
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What an utterance asks for: facts; what the candidate assumed before (`recalled`); something that neither answers (`unknown`);
+    and whether it asked for more than is told at once."""
+
+    facts: tuple[str, ...] = ()
+    recalled: tuple[str, ...] = ()
+    unknown: bool = False
+    more: bool = False
+
+
+class FactFinder:
+    """Finds the hidden facts that a candidate asks for. The same question always finds the same facts."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self._asks: dict[tuple[Fact, ...], tuple[list[Fact], list[str], Vectors]] = {}
+
+    def find(self, scenario: Scenario, text: str, assumed: Sequence[str] = ()) -> Asked:
+        """What a text asks for, in the order of its questions. `assumed`: what the candidate assumed so far, where no fact answered."""
+        found: list[str] = []
+        recalled: list[str] = []
+        missed = False
+        for question, formed in self._questions(text):
+            plain = formed or len(words(question)) <= TERSE
+            fact = self._best(scenario, question, FACT_MATCH if plain else CLOSE_MATCH)
+            if fact is not None:
+                found.append(fact)
+            elif formed and (earlier := self._recalled(question, assumed)) is not None:
+                recalled.append(earlier)
+            else:
+                missed = missed or formed
+        told = tuple(dict.fromkeys(found))
+        return Asked(told[:MOST_FACTS], tuple(dict.fromkeys(recalled)), missed, len(told) > MOST_FACTS)
+
+    def _recalled(self, question: str, assumed: Sequence[str]) -> str | None:
+        """The assumption that a question is about; the latest of several that are as near."""
+        if not assumed:
+            return None
+        near = self._encoder.encode(list(assumed)) @ self._encoder.encode([question])[0]
+        best = len(near) - 1 - int(near[::-1].argmax())
+        return assumed[best] if near[best] >= ASSUMED_MATCH else None
+
+    def _best(self, scenario: Scenario, question: str, least: float) -> str | None:
+        if not scenario.facts:
+            return None
+        owners, asks, vectors = self._encoded(scenario)
+        near = vectors @ self._encoder.encode([question])[0]
+        best = int(near.argmax())
+        if near[best] < least:
+            return None
+        close = [int(i) for i in np.flatnonzero(near >= near[best] - FACT_TIE)]
+        own = content_words(question)
+
+        def rank(i: int) -> tuple[float, int]:
+            return float(near[i]) + FACT_TIE * len(own & content_words(asks[i])) / max(len(own), 1), -i
+
+        return owners[max(close, key=rank)].id
+
+    def _questions(self, text: str) -> list[tuple[str, bool]]:
+        """The sentences that ask for something, each with whether it has a question's form.
+
+        A statement with a question mark ("With a queue, maybe?") asks for a fact only if one fits it well; a question that
+        the candidate goes on to answer asks for nothing.
+        """
+        parts = [piece for sentence in sentences(text) for piece in _split_questions(sentence)]
+        found: list[tuple[str, bool]] = []
+        for i, part in enumerate(parts):
+            marked = part.rstrip().endswith("?")
+            if not (marked or DIRECT.search(part)) or len(words(" ".join(parts[i + 1 :]))) > 40 or command_of(part):
+                continue
+            formed = not marked or (bool(INTERROGATIVE.search(part)) and not SUPPOSING.search(part))
+            found.append((part, formed))
+        return found
+
+    def _encoded(self, scenario: Scenario) -> tuple[list[Fact], list[str], Vectors]:
+        facts = scenario.facts
+        if facts not in self._asks:
+            owners = [fact for fact in facts for _ in fact.asks]
+            asks = [ask for fact in facts for ask in fact.asks]
+            self._asks[facts] = (owners, asks, self._encoder.encode(asks))
+        return self._asks[facts]
+
+
+def _split_questions(sentence: str) -> list[str]:
+    """ "How many users, and what is the budget?" asks twice."""
+    if not sentence.rstrip().endswith("?"):
+        return [sentence]
+    parts = re.split(r",?\s+and\s+(?=(?:what|how|who|which|where|when|do|does|is|are|should|can)\b)", sentence, flags=re.IGNORECASE)
+    return [part if part.endswith("?") else f"{part}?" for part in parts]
