@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from agent.schema import Drift, Level, Move, Scenario, SectionResult, Value, Verdict
+from agent.schema import ENGLISH, Drift, Level, Move, Persona, Scenario, SectionResult, Value, Verdict
 
 LONGEST_WHY = 2_000  # characters
 Label = Literal["met", "partial", "not_observed"]
@@ -29,6 +29,8 @@ class Started(Event):
     model: str  # "embedded" or the interviewer model's name
     grader: str
     seed: int
+    persona: Persona = "neutral"
+    language: str = ENGLISH  # in which a model speaks; facts and criteria stay as the corpus has them
     owner: str = ""
     corpus: str = ""
     prompts: dict[str, str] = {}

@@ -190,7 +190,9 @@ class EmbeddedInterviewer:
         return next((question for question in bank if question in turn.text), turn.text)
 
     def _phrase(self, interview: Interview, name: str) -> str:
-        return choose(getattr(self._library.phrases, name), interview.started.seed, name, len(interview.turns))
+        phrases = self._library.phrases
+        options = phrases.tones.get(interview.started.persona, {}).get(name) or getattr(phrases, name)
+        return choose(options, interview.started.seed, name, len(interview.turns))
 
 
 async def grounding(retriever: Retriever, library: Library, interview: Interview, move: Move) -> list[Passage]:

@@ -86,6 +86,8 @@ class ModelInterviewer:
             purpose=section.purpose,
             level=started.level,
             fence=mark,
+            manner=self._prompts.render(f"persona_{started.persona}"),
+            language=started.language,
         )
         said = [_line(turn, mark) for turn in interview.turns_of(state.id)]
         task = self._task(interview, move, passages)

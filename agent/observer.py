@@ -6,7 +6,7 @@ from agent.events import Observed
 from agent.facts import Asked, FactFinder
 from agent.intents import intent_of
 from agent.matcher import Matcher
-from agent.schema import Drift, SectionResult
+from agent.schema import ENGLISH, Drift, SectionResult
 from agent.scope import Assessment
 from agent.state import Interview
 from agent.wrong_turns import WrongTurns
@@ -53,9 +53,11 @@ class Observer:
     def _drift(self, interview: Interview, wanted: Asked, nearness: float) -> Drift | None:
         turn = interview.turns[-1]
         since = turn.at - next((earlier.at for earlier in reversed(interview.turns[:-1]) if earlier.speaker == "interviewer"), 0.0)
-        drift = self._drifts.of(turn.text, since)
+        drift = self._drifts.of(turn.text, since, english=interview.started.language == ENGLISH)
         if drift is not None or wanted.facts or wanted.recalled or len(turn.text.split()) < FEWEST_WORDS:
             return drift
+        if interview.started.language != ENGLISH:
+            return None  # what reads the subject knows English only
         return "off_topic" if nearness < NEAR and not self._estimator.of_design(turn.text) else None
 
     def said_later(self, assessment: Assessment, result: SectionResult) -> bool:

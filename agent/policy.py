@@ -73,10 +73,15 @@ def _within(interview: Interview, rubrics: dict[str, Rubric], state: SectionStat
     return Move(kind="follow_up", criterion=aim.id, reason=f"the most valuable open criterion at {level}", **told)
 
 
-def after_silence(interview: Interview, rubrics: dict[str, Rubric], quiet: float) -> Move | None:
-    """What the interviewer says into a silence of so many seconds: first that there is time, then a hint; None as long as it is no silence."""
+def unasked(interview: Interview, rubrics: dict[str, Rubric], elapsed: float, quiet: float) -> Move | None:
+    """What the interviewer says while the candidate has the word: where we are, at the half and at three quarters of a section; into a
+    silence of so many seconds first that there is time, then a hint. None: nothing."""
     state = interview.section
-    if state is None or interview.unanswered or quiet < min(SILENCE, state.seconds / 2):
+    if state is None:
+        return None
+    if state.nudge_due(elapsed) or state.half_due(elapsed):
+        return Move(kind="nudge", nudge=state.nudge_due(elapsed), half=state.half_due(elapsed), reason="time")
+    if quiet < min(SILENCE, state.seconds / 2):
         return None
     if state.drifted("silence") == 0:
         return Move(kind="redirect", drift="silence", reason="the candidate is silent")

@@ -18,6 +18,24 @@ Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 SectionId = Annotated[str, BeforeValidator(lambda raw: str(raw) if isinstance(raw, int) else raw), Field(pattern=r"^\d+$")]
 
 LEVELS: tuple[Level, ...] = ("mid", "senior", "staff")
+Persona = Literal["neutral", "friendly", "demanding"]  # the interviewer's tone; it changes neither flow nor grading
+PERSONAS: tuple[Persona, ...] = ("neutral", "friendly", "demanding")
+ENGLISH = "English"  # what the corpus is written in
+LANGUAGES = (
+    ENGLISH,
+    "German",
+    "French",
+    "Spanish",
+    "Italian",
+    "Portuguese",
+    "Dutch",
+    "Polish",
+    "Turkish",
+    "Ukrainian",
+    "Hindi",
+    "Japanese",
+    "Chinese",
+)
 
 
 class Value(BaseModel):
@@ -178,6 +196,7 @@ class Phrases(Value):
     silence: tuple[Text, ...] = Field(min_length=1)
     lost: tuple[Text, ...] = Field(min_length=1)
     lead_long: tuple[Text, ...] = Field(min_length=1)
+    tones: dict[Persona, dict[str, tuple[Text, ...]]] = {}  # how a persona says some of these instead
     lead_quote: tuple[Text, ...] = Field(min_length=1)
     lead_plain: tuple[Text, ...] = Field(min_length=1)
     lead_again: tuple[Text, ...] = Field(min_length=1)

@@ -14,6 +14,7 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
+from agent import policy
 from agent.clock import LONGEST, SHORTEST, divide
 from agent.errors import Conflict, InterviewError
 from agent.events import (
@@ -32,9 +33,10 @@ from agent.events import (
     Started,
 )
 from agent.graph import build_assess, build_conduct
-from agent.schema import Level, Move, Scenario, Scorecard, SectionResult, Transcript
+from agent.schema import ENGLISH, LANGUAGES, PERSONAS, Level, Move, Persona, Scenario, Scorecard, SectionResult, Transcript
 from agent.scope import Assessment
 from agent.scoring import scorecard, without_verdicts
+from agent.settings import EMBEDDED
 from agent.state import AssessState, ConductState, Interview, InterviewContext, begin, fold
 from agent.store import Attendance, EventStore
 from agent.text import clean
@@ -65,9 +67,24 @@ class Desk:
         self._tasks: dict[tuple[str, str], asyncio.Task[SectionResult]] = {}
 
     async def start(
-        self, scenario: Scenario, level: Level, minutes: float, owner: str = "", sections: Sequence[str] = (), seed: int | None = None
+        self,
+        scenario: Scenario,
+        level: Level,
+        minutes: float,
+        owner: str = "",
+        sections: Sequence[str] = (),
+        seed: int | None = None,
+        persona: Persona = "neutral",
+        language: str = ENGLISH,
     ) -> "InterviewSession":
-        """Start an interview. `sections`: only these (default: all). Raises InterviewError for a length outside 15 to 90 minutes."""
+        """Start an interview. `sections`: only these (default: all). Raises InterviewError for a length outside 15 to 90 minutes, and for a
+        language or a persona that there is not."""
+        if persona not in PERSONAS:
+            raise InterviewError(f"An interviewer is {', '.join(PERSONAS)}, not {persona!r}.")
+        if language not in LANGUAGES:
+            raise InterviewError(f"An interview can be held in {', '.join(LANGUAGES)}, not in {language!r}.")
+        if language != ENGLISH and self.context.interviewer.name == EMBEDDED:
+            raise InterviewError("The embedded interviewer speaks English only. Choose English, or configure a model.")
         if not sections and not SHORTEST <= minutes <= LONGEST:
             raise InterviewError(f"An interview lasts {SHORTEST:.0f} to {LONGEST:.0f} minutes, not {minutes:g}.")
         library = self.context.library
@@ -81,6 +98,8 @@ class Desk:
             model=self.context.interviewer.name,
             grader=self.context.grader.name,
             seed=secrets.randbelow(2**31) if seed is None else seed,
+            persona=persona,
+            language=language,
             owner=owner,
             corpus=library.digest,
             prompts=self.prompts,
@@ -248,21 +267,28 @@ class InterviewSession:
             if self.interview.paused:
                 await self._resume()
 
-    async def tick(self) -> AsyncIterator[Update]:
-        """A sign of life from an open page. Says how much time is left when three quarters of a section are over."""
+    async def tick(self, idle: float | None = None) -> AsyncIterator[Update]:
+        """A sign of life from an open page. Says where we are when half and when three quarters of a section are over, and speaks into a
+        silence. `idle`: seconds in which the candidate pressed no key; None when the page does not know."""
         elapsed = await self.attend()
-        state = self.interview.section
-        if self._lock.locked() or state is None or self.interview.paused or self.interview.finished or not state.nudge_due(elapsed):
+        if self._lock.locked() or self._unasked(elapsed, idle) is None:
             return
         async with self._lock:
             await self._refresh()
-            state = self.interview.section
-            owed = self.interview.unanswered  # the reply comes first, and tells the time itself: said now, this would stand in its place
-            if state is None or owed or self.interview.paused or self.interview.finished or not state.nudge_due(elapsed):
+            move, state = self._unasked(elapsed, idle), self.interview.section
+            if move is None or state is None:
                 return
-            said = await self.desk.context.interviewer.speak(self.interview, Move(kind="nudge", nudge=True, reason="time"), elapsed, lambda _: None)
-            await self._append(Asked(elapsed=elapsed, at=self._now(), section=state.id, text=said.text, move=Move(kind="nudge", nudge=True)))
+            said = await self.desk.context.interviewer.speak(self.interview, move, elapsed, lambda _: None)
+            await self._append(Asked(elapsed=elapsed, at=self._now(), section=state.id, text=said.text, move=move, brain=said.brain))
             yield TurnAdded(self.interview.turns[-1])
+
+    def _unasked(self, elapsed: float, idle: float | None) -> Move | None:
+        """What is said without being asked. A reply that is owed comes first, and tells the time itself."""
+        interview = self.interview
+        if interview.unanswered or interview.paused or interview.finished or interview.section is None:
+            return None
+        quiet = min(idle, elapsed - interview.turns[-1].at) if idle is not None and interview.turns else 0.0
+        return policy.unasked(interview, self.desk.context.library.rubrics, elapsed, quiet)
 
     # -- grading --
 

@@ -12,7 +12,7 @@ from agent.assembly import Parts
 from agent.drafting import draft_scenario
 from agent.errors import Conflict, InterviewError, NotFound
 from agent.events import Intent, Label
-from agent.schema import Level, Scenario
+from agent.schema import Level, Persona, Scenario
 from agent.session import Desk, InterviewSession
 from agent.settings import EMBEDDED
 from agent.updates import Graded, Restarted, ScorecardReady, Token, TurnAdded, Update
@@ -50,11 +50,13 @@ class Handlers:
         async for changes in self._go_on(session):
             yield changes
 
-    async def begin(self, choice: str, own: str, level: Level, minutes: float, request: gr.Request) -> AsyncIterator[Changes]:
+    async def begin(
+        self, choice: str, own: str, level: Level, persona: Persona, language: str, minutes: float, request: gr.Request
+    ) -> AsyncIterator[Changes]:
         """Start an interview on a scenario or on a typed title."""
         try:
             scenario = await self._scenario(choice, own)
-            session = await self._desk.start(scenario, level, float(minutes), owner_of(request.cookies))
+            session = await self._desk.start(scenario, level, float(minutes), owner_of(request.cookies), persona=persona, language=language)
         except Exception as error:
             yield {self._page.notice: self._words(error), self._page.screen: screen("start")}
             return
@@ -67,7 +69,9 @@ class Handlers:
             old = await self._mine(interview, request)
             first = old.interview.started
             weak = results.weakest(old.interview.results)
-            session = await self._desk.start(first.scenario, first.level, results.PRACTICE_MINUTES, first.owner, sections=weak)
+            session = await self._desk.start(
+                first.scenario, first.level, results.PRACTICE_MINUTES, first.owner, weak, persona=first.persona, language=first.language
+            )
         except Exception as error:
             yield {self._page.ungraded: self._words(error)}
             return

@@ -54,6 +54,8 @@ class Layout:
     choice: gr.Textbox
     own: gr.Textbox
     level: gr.Textbox
+    persona: gr.Textbox
+    language: gr.Textbox
     criterion: gr.Textbox
     verdict: gr.Textbox
     why: gr.Textbox
@@ -74,7 +76,10 @@ def lay_out(library: Library, interviewer: str) -> Layout:
         found |= _interview()
     with gr.Column(elem_id="scorecard", elem_classes="screen"):
         found |= _scorecard()
-    found |= {name: gr.Textbox(visible=False) for name in ("interview", "message", "choice", "own", "level", "criterion", "verdict", "why")}
+    found |= {
+        name: gr.Textbox(visible=False)
+        for name in ("interview", "message", "choice", "own", "level", "persona", "language", "criterion", "verdict", "why")
+    }
     return Layout(**found)  # type: ignore[arg-type]
 
 
@@ -88,6 +93,8 @@ def _start(library: Library, interviewer: str) -> dict[str, object]:
     _html("cards", start.cards(library))
     with gr.Column(elem_id="terms"):
         _html("level", start.levels())
+        _html("persona", start.personas())
+        _html("language-holder", start.languages(interviewer))
         found["minutes"] = gr.Slider(15, 90, value=USUAL_MINUTES, step=5, label="Length in minutes", elem_id="minutes", container=False, buttons=[])
         found["plan"] = _html("plan", start.plan(library, USUAL_MINUTES))
         found["begin"] = gr.Button("Start the interview", variant="primary", elem_id="begin")

@@ -164,7 +164,8 @@ const interviewPage = (() => {
     byId("begin")?.setAttribute("aria-busy", "true");
     setTimeout(() => byId("begin")?.removeAttribute("aria-busy"), 4000);
     const level = document.querySelector("input[name=level]:checked")?.value || "senior";
-    return [choice, byId("own-title")?.value || "", level, values[3]];
+    const persona = document.querySelector("input[name=persona]:checked")?.value || "neutral";
+    return [choice, byId("own-title")?.value || "", level, persona, byId("language")?.value || "English", values.at(-1)];
   }
 
   const grading = () => [section, current().interview];
@@ -255,11 +256,15 @@ const interviewPage = (() => {
     return left.section <= 0 ? "This section's time is over. Send what you have; the next answer moves on." : "";
   }
 
+  let pressed = now(); // when a key was pressed last: who types is not silent
+  document.addEventListener("keydown", () => { pressed = now(); });
+  document.addEventListener("pointerdown", () => { pressed = now(); });
+
   async function beat() {
     const { screen, interview } = current();
     if (screen !== "interview" || !interview) return;
     try {
-      const reply = await fetch(`beat/${interview}`, { method: "POST", keepalive: true });
+      const reply = await fetch(`beat/${interview}?idle=${Math.round((now() - pressed) / 1000)}`, { method: "POST", keepalive: true });
       if (reply.status === 404 || reply.status === 403) return void location.reload();
       if (!reply.ok) throw new Error(String(reply.status));
       alive(await reply.json());

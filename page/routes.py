@@ -29,9 +29,9 @@ def routes(desk: Desk, parts: Parts) -> APIRouter:
             raise HTTPException(403, str(error)) from None
 
     @router.post("/beat/{interview}")
-    async def beat(interview: str, request: Request) -> Status:
+    async def beat(interview: str, request: Request, idle: float | None = None) -> Status:
         session = await mine(interview, request)
-        async for _ in session.tick():
+        async for _ in session.tick(idle):
             pass
         return status_of(session, await session.elapsed(), parts.encoder.ready)
 

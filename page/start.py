@@ -2,8 +2,9 @@
 
 from agent.clock import divide
 from agent.library import GENERAL, Library
-from agent.schema import LEVELS, Scenario
+from agent.schema import LANGUAGES, LEVELS, PERSONAS, Scenario
 from agent.session import InterviewSession
+from agent.settings import EMBEDDED
 from page.words import escaped
 
 USUAL_LEVEL = "senior"
@@ -36,6 +37,22 @@ def levels() -> str:
     """The levels as a group of radio buttons."""
     options = "".join(f"<label>{_radio('level', level, level == USUAL_LEVEL)}<span>{level.capitalize()}</span></label>" for level in LEVELS)
     return f'<fieldset class="levels"><legend>Level</legend><div>{options}</div></fieldset>'
+
+
+def personas() -> str:
+    """The interviewer's tone as a group of radio buttons."""
+    options = "".join(
+        f"<label>{_radio('persona', persona, persona == PERSONAS[0])}<span>{persona.capitalize()}</span></label>" for persona in PERSONAS
+    )
+    return f'<fieldset class="levels"><legend>Interviewer <small>(tone only)</small></legend><div>{options}</div></fieldset>'
+
+
+def languages(interviewer: str) -> str:
+    """The language that a model speaks; the embedded interviewer has only one."""
+    if interviewer == EMBEDDED:
+        return ""
+    options = "".join(f'<option value="{language}">{language}</option>' for language in LANGUAGES)
+    return f'<label class="language">Language of the interview <select id="language">{options}</select></label>'
 
 
 def plan(library: Library, minutes: float) -> str:

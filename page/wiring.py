@@ -27,7 +27,7 @@ def wire(blocks: gr.Blocks, page: Layout, handlers: Handlers) -> None:
         listener(handler, inputs, outputs, js=js, **QUIET, **options)
 
     on(blocks.load, handlers.arrive, [page.interview], HERE)
-    on(page.begin.click, handlers.begin, [page.choice, page.own, page.level, page.minutes], CHOOSING)
+    on(page.begin.click, handlers.begin, [page.choice, page.own, page.level, page.persona, page.language, page.minutes], CHOOSING)
     on(page.send.click, handlers.send, [page.answer, page.message, page.interview], SENDING, trigger_mode="multiple")
     for name, button in page.controls.items():
         assert name in get_args(Intent)
