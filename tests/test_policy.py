@@ -8,7 +8,7 @@ from agent import aims, policy
 from agent.clock import divide
 from agent.events import Answered, Asked, Intent, Observed, SectionOpened, Started
 from agent.library import Library
-from agent.schema import Level, Move
+from agent.schema import Drift, Level, Move
 from agent.state import Interview, begin, fold
 
 ASK = Move(kind="ask")
@@ -245,3 +245,115 @@ def test_the_seed_chooses_among_the_constraint_changes(library: Library) -> None
 def test_the_time_of_the_interview_ends_it_in_the_middle_of_a_section(library: Library) -> None:
     chosen = move(seen(interview(library, opened=44 * 60)), library, 45 * 60)
     assert (chosen.kind, chosen.reason) == ("wrap_up", "the time is over")
+
+
+# --- levels, drift, silence, borrowed time ----------------------------------------------------------------------
+
+
+def test_a_staff_candidate_is_left_to_lead_and_a_mid_one_is_led(library: Library) -> None:
+    asked = [c.id for c in library.rubrics["6"].criteria[:4]]
+    assert move(seen(after_follow_ups(interview(library, level="staff"), *asked)), library).kind == "next_section"
+    assert move(seen(after_follow_ups(interview(library, level="mid"), *asked)), library).kind == "follow_up"
+
+
+def test_who_is_stuck_gets_a_hint_at_once_and_at_staff_level_a_moment_first(library: Library) -> None:
+    for level, kinds in (("mid", ["hint", "hint"]), ("staff", ["redirect", "hint"])):
+        made, found = interview(library, level=level), []
+        for _ in kinds:
+            made = seen(fold(made, [Answered(section="6", text="no idea", message=str(made.events))]), "stuck")
+            found.append(move(made, library).kind)
+        assert found == kinds
+
+
+def test_a_hint_that_is_asked_for_comes_at_every_level(library: Library) -> None:
+    assert move(seen(interview(library, level="staff"), "hint"), library).kind == "hint"
+
+
+def test_what_was_probably_answered_is_not_asked_again(library: Library) -> None:
+    first = move(seen(interview(library)), library).criterion
+    assert first
+    assert move(seen(interview(library), coverage={first: 0.3}, met={first: 0.3}), library).criterion != first
+
+
+@pytest.mark.parametrize("drift", ["off_topic", "rude", "language", "document", "code"])
+def test_a_drift_is_answered_twice_in_a_section_and_then_the_interview_goes_on(library: Library, drift: Drift) -> None:
+    made = interview(library)
+    for _ in range(2):
+        chosen = move(seen(made, drift=drift), library)
+        assert (chosen.kind, chosen.drift) == ("redirect", drift)
+        made = fold(made, [Asked(section="6", text="Back.", move=chosen), Answered(section="6", text="x", message=str(made.events))])
+    assert move(seen(made, drift=drift), library).kind == "follow_up"
+
+
+def test_two_answers_of_a_word_bring_a_hint(library: Library) -> None:
+    made = seen(interview(library), drift="terse")
+    first = move(made, library)
+    made = fold(made, [Asked(section="6", text="More.", move=first), Answered(section="6", text="Redis.", message="n")])
+    assert (first.kind, move(seen(made, drift="terse"), library).kind) == ("redirect", "hint")
+
+
+def test_a_wrong_turn_is_probed_once(library: Library) -> None:
+    wrong = library.scenario("team-chat").wrong_turns[0]
+    made = interview(library)
+    chosen = move(seen(made, wrong_turn=wrong.id), library)
+    assert (chosen.kind, chosen.wrong_turn) == ("follow_up", wrong.id)
+    made = fold(made, [Asked(section="6", text="?", move=chosen), Answered(section="6", text="x", message="n")])
+    assert move(seen(made, wrong_turn=wrong.id), library).wrong_turn is None
+
+
+def silent(made: Interview, library: Library, quiet: float, elapsed: float = 70.0) -> Move | None:
+    return policy.unasked(made, library.rubrics, elapsed, quiet)
+
+
+def test_silence_brings_time_first_and_then_hints(library: Library) -> None:
+    made = fold(interview(library), [Asked(section="6", text="How?", move=ASK)])
+    assert silent(made, library, 30) is None
+    first = silent(made, library, 61)
+    assert first and (first.kind, first.drift) == ("redirect", "silence")
+    then = silent(fold(made, [Asked(section="6", text="Take your time.", move=first)]), library, 61)
+    assert then and (then.kind, then.hint) == ("hint", 0)
+
+
+def test_a_short_section_waits_half_of_its_time(library: Library) -> None:
+    made = begin(interview(library).started, divide(library.sections, 45))
+    made = fold(made, [SectionOpened(section="0", seconds=60), Asked(section="0", text="?", move=ASK)])
+    assert silent(made, library, 29, 30) is None
+    assert silent(made, library, 31, 31) is not None
+
+
+def test_the_half_of_a_long_section_is_said_once_and_of_a_short_one_never(library: Library) -> None:
+    made = seen(interview(library, scenario="url-shortener"))
+    assert not move(made, library, 100).half
+    assert move(made, library, 160).half
+    told = fold(made, [Asked(section="6", text="?", move=Move(kind="follow_up", half=True))])
+    assert not move(seen(told), library, 170).half
+    short = begin(made.started, divide(library.sections, 45))
+    short = fold(short, [SectionOpened(section="0", seconds=60), Asked(section="0", text="?", move=ASK)])
+    assert silent(short, library, 0, 31) is None
+
+
+def test_a_thought_that_is_not_at_its_end_borrows_a_fifth_of_the_next_section_once(library: Library) -> None:
+    made = seen(interview(library), unfinished=True)
+    chosen = move(made, library, 310)
+    assert (chosen.kind, chosen.borrow) == ("borrow", 60.0)
+    lent = fold(made, [Asked(section="6", text="Finish.", move=chosen), Answered(section="6", text="and", message="n")])
+    assert lent.section and (lent.section.seconds, lent.section.borrowed) == (360.0, 60.0)
+    assert move(seen(lent, unfinished=True), library, 340).kind == "next_section"
+
+
+def test_nothing_is_borrowed_for_a_finished_thought_a_long_overrun_or_from_a_section_without_time(library: Library) -> None:
+    assert move(seen(interview(library)), library, 310).kind == "next_section"
+    assert move(seen(interview(library), unfinished=True), library, 361).kind == "next_section"
+    assert move(seen(interview(library, "7"), unfinished=True), library, 310).kind == "next_section"
+
+
+def test_too_little_time_for_both_last_sections_goes_to_the_more_valuable_one(library: Library) -> None:
+    worth = {name: aims.worth_of(library.rubrics[name], "senior") for name in ("8", "9")}
+    made = seen(interview(library, "7", opened=40 * 60), "done")
+    assert move(made, library, 41 * 60).section == "8"
+    assert move(made, library, 45 * 60 - 100).section == max(worth, key=lambda name: worth[name])
+
+
+def test_what_is_assumed_is_told_again_when_it_is_asked_for(library: Library) -> None:
+    chosen = move(seen(interview(library), "clarify", recalled=("I assume two regions.",)), library)
+    assert (chosen.kind, chosen.assumptions) == ("clarify", ("I assume two regions.",))
