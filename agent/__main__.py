@@ -14,6 +14,7 @@ from agent.errors import ConfigurationError, InterviewError
 
 if TYPE_CHECKING:
     from agent.assembly import Parts
+    from agent.play import Played
     from agent.schema import Level, Scenario, Scorecard, SectionResult, Transcript
     from agent.session import Desk
     from agent.settings import Settings
@@ -46,32 +47,55 @@ def serve(
 
 @app.command()
 def play(
-    scenario: Annotated[str, typer.Option(help='A scenario\'s id, or a title such as "Build a parking app".')],
-    candidate: Annotated[Path, typer.Option(help="Scripted answers: YAML or JSON, section -> list of answers.")],
+    candidate: Annotated[str, typer.Option(help="persona:NAME, model:NAME, or a file of answers: YAML or JSON, section -> list of answers.")],
+    problem: Annotated[str | None, typer.Argument(metavar="SCENARIO", help='A scenario\'s id, or a title such as "Build a parking app".')] = None,
+    scenario: Annotated[str | None, typer.Option(help="The same, as an option.")] = None,
     level: LevelName = "senior",
     minutes: Annotated[float, typer.Option(help="Length of the interview, 15 to 90.")] = 45.0,
     model: Model = None,
-    seed: Annotated[int, typer.Option(help="Chooses among the interviewer's phrasings.")] = 0,
+    seed: Annotated[int, typer.Option(help="Chooses among the interviewer's phrasings, and a persona's words.")] = 0,
     corpus: Corpus = None,
     as_json: Json = False,
 ) -> None:
-    """Conduct a whole interview against scripted answers, on a clock that runs as fast as they are spoken."""
-    from agent.play import play as conduct
-    from agent.play import read_candidate
+    """Conduct a whole interview against a simulated candidate, on a clock that runs as fast as is spoken.
+
+    The personas are strong, mid, weak, silent, rambling, keyword-dropper, arguing, clarifying-everything and clock-runner. As model:NAME the
+    configured model plays one; with --model embedded it is interviewed and graded without a model.
+    """
+    from agent.play import BrokenOff
     from agent.rendering import report_markdown
 
-    chosen = _level(level) or "senior"
-    answers = read_candidate(candidate)
-    parts = _parts(_settings(corpus, model))
-
-    async def conducted() -> tuple["Transcript", "Scorecard"]:
-        return await conduct(parts, await _scenario(parts, scenario), chosen, minutes, answers, seed)
-
-    transcript, card = asyncio.run(conducted())
+    named = problem or scenario
+    if named is None or (problem and scenario):
+        raise InterviewError("Give one problem to play: a scenario's id, or a title such as 'Build a parking app'.")
+    settings = _settings(corpus, model)
+    parts = _parts(settings)
+    try:
+        played = asyncio.run(_played(parts, named, candidate, _level(level) or "senior", minutes, seed))
+    except BrokenOff as error:
+        raise InterviewError(f"{error} {_kept(error.transcript, settings)}") from error
     if as_json:
-        _print_json({"transcript": transcript.model_dump(mode="json"), "scorecard": _plain(card)})
+        _print_json({"transcript": played.transcript.model_dump(mode="json"), "scorecard": _plain(played.card)})
     else:
-        typer.echo(report_markdown(card, transcript, parts.library))
+        typer.echo(report_markdown(played.card, played.transcript, parts.library))
+
+
+async def _played(parts: "Parts", named: str, candidate: str, level: "Level", minutes: float, seed: int) -> "Played":
+    from agent.casting import candidate_model, cast
+    from agent.play import play as conduct
+    from agent.settings import load_settings
+
+    scenario = await _scenario(parts, named)
+    model = candidate_model(parts.settings, load_settings()) if candidate.startswith("model:") else None
+    return await conduct(parts, scenario, level, minutes, cast(candidate, scenario, seed, parts, model), seed)
+
+
+def _kept(transcript: "Transcript", settings: "Settings") -> str:
+    """Write down what was said before an interview broke off; returns where that is."""
+    path = settings.data / "unfinished" / f"{transcript.id}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(transcript.model_dump_json(indent=2), encoding="utf-8")
+    return f"What was said until then is in {path}; `python -m agent grade {path}` grades it."
 
 
 @app.command()

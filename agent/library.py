@@ -106,7 +106,7 @@ def load_library(root: Path | None = None) -> Library:
     rubrics = _rubrics(rubric_files, sections)
     scenarios = _scenarios(scenario_files, sections)
     phrase_file = home / "phrases.yaml" if (home / "phrases.yaml").is_file() else SHIPPED / "phrases.yaml"
-    phrases, _ = _read_yaml(phrase_file, Phrases)
+    phrases, _ = read_yaml(phrase_file, Phrases)
     digest = _digest([*_files(framework, "*.md"), *rubric_files, *scenario_files, phrase_file])
     return Library(sections, rubrics, scenarios, phrases, digest)
 
@@ -222,7 +222,7 @@ def _rubrics(paths: list[Path], sections: tuple[Section, ...]) -> dict[str, Rubr
     rubrics: dict[str, Rubric] = {}
     sources: dict[str, Path] = {}  # criterion -> its file
     for path in paths:
-        rubric, root = _read_yaml(path, Rubric)
+        rubric, root = read_yaml(path, Rubric)
         if rubric.section in rubrics:
             raise CorpusError(path, 1, f"section {rubric.section} has a second rubric")
         if rubric.section not in {section.id for section in sections}:
@@ -248,7 +248,7 @@ def _scenarios(paths: list[Path], sections: tuple[Section, ...]) -> dict[str, Sc
     known = {section.id for section in sections}
     scenarios: dict[str, Scenario] = {}
     for path in paths:
-        scenario, root = _read_yaml(path, Scenario)
+        scenario, root = read_yaml(path, Scenario)
         if scenario.id != path.stem:
             raise CorpusError(path, _line(root, ("id",)), f"the id {scenario.id!r} must equal the file's name, {path.stem!r}")
         for kind, items in (("facts", scenario.facts), ("changes", scenario.changes), ("wrong_turns", scenario.wrong_turns)):
@@ -281,7 +281,8 @@ def _read(path: Path) -> str:
         raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from None
 
 
-def _read_yaml(path: Path, model: type[_Model]) -> tuple[_Model, yaml.Node]:
+def read_yaml(path: Path, model: type[_Model]) -> tuple[_Model, yaml.Node]:
+    """A file of the corpus as a value, and its nodes, which know their lines. CorpusError names the line that does not fit the form."""
     text = _read(path)
     try:
         root, data = _parsed(text)

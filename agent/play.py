@@ -1,77 +1,82 @@
-"""Conducts a whole interview against scripted answers on a manual clock: `python -m agent play`."""
+"""Conducts a whole interview against a simulated candidate on a manual clock: `python -m agent play`."""
 
 import asyncio
-import json
 import tempfile
-from collections import deque
 from collections.abc import AsyncIterator
-from pathlib import Path
-
-import yaml
+from dataclasses import dataclass
 
 from agent.assembly import Parts
+from agent.candidate import Candidate
 from agent.clock import ManualClock
-from agent.errors import InterviewError, UnreadableTranscript
+from agent.errors import InterviewError
 from agent.schema import Level, Scenario, Scorecard, Transcript
 from agent.session import InterviewSession
+from agent.state import Interview
 from agent.store import EventStore
-from agent.text import words
 from agent.updates import Update
 
-WORDS_A_MINUTE = 130.0
-SPENT = "I have nothing more to add here, let's go on to the next section."
 MOST_TURNS = 400  # a guard: an interview that needs more would never end
+TICK = 5.0  # seconds between two signs of life of an open page
 
 
-def read_candidate(path: Path) -> dict[str, list[str]]:
-    """Scripted answers: section -> what is said there, in turn. UnreadableTranscript says what is wrong with the file."""
-    try:
-        text = path.read_text(encoding="utf-8")
-        found = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-    except OSError as error:
-        raise UnreadableTranscript(f"{path}: {error.strerror}.") from None
-    except (UnicodeDecodeError, json.JSONDecodeError, yaml.YAMLError) as error:
-        raise UnreadableTranscript(f"{path} is neither YAML nor JSON: {error}") from None
-    if not isinstance(found, dict):
-        raise UnreadableTranscript(f"{path} must map a section to a list of answers, such as '1': [\"Who are the users?\"].")
-    answers: dict[str, list[str]] = {}
-    for section, said in found.items():
-        said = [said] if isinstance(said, str) else said
-        if not isinstance(said, list) or not all(isinstance(answer, str) for answer in said):
-            raise UnreadableTranscript(f"{path}: section {section} must hold a list of texts.")
-        answers[str(section)] = [answer for answer in said if answer.strip()]
-    return answers
+@dataclass(frozen=True)
+class Played:
+    """An interview that is over, and its scorecard."""
+
+    interview: Interview
+    transcript: Transcript
+    card: Scorecard
 
 
-async def play(
-    parts: Parts, scenario: Scenario, level: Level, minutes: float, answers: dict[str, list[str]], seed: int = 0
-) -> tuple[Transcript, Scorecard]:
-    """The transcript and the scorecard of one interview. An answer takes as long as it takes to speak."""
+class BrokenOff(InterviewError):
+    """An interview that could not be played to its end; `transcript` keeps what was said until then."""
+
+    def __init__(self, message: str, transcript: Transcript) -> None:
+        super().__init__(message)
+        self.transcript = transcript
+
+
+async def play(parts: Parts, scenario: Scenario, level: Level, minutes: float, candidate: Candidate, seed: int = 0) -> Played:
+    """One interview from welcome to scorecard. While the candidate thinks and speaks, the clock runs and the page shows signs of life.
+
+    Raises BrokenOff when the candidate cannot answer, or the interview does not end within MOST_TURNS answers.
+    """
     with tempfile.TemporaryDirectory() as folder:
         store, clock = EventStore(f"sqlite:///{folder}/play.db"), ManualClock()
         try:
             session = await parts.desk(store, clock, grace=None).start(scenario, level, minutes, seed=seed)
             await asyncio.to_thread(parts.warm)
-            return await _conducted(session, clock, answers)
+            return await _conducted(session, clock, candidate)
         finally:
             store.close()
 
 
-async def _conducted(session: InterviewSession, clock: ManualClock, answers: dict[str, list[str]]) -> tuple[Transcript, Scorecard]:
-    left = {section: deque(said) for section, said in answers.items()}
+async def _conducted(session: InterviewSession, clock: ManualClock, candidate: Candidate) -> Played:
     await _heard(session.go_on())
     for _ in range(MOST_TURNS):
-        if session.interview.finished or session.interview.section is None:
+        if session.interview.finished:
             break
-        queue = left.get(session.interview.section.id)
-        said = queue.popleft() if queue else SPENT
-        clock.advance(60.0 * max(1, len(words(said))) / WORDS_A_MINUTE)
-        await _heard(session.reply(said))
+        try:
+            said = await candidate.answer(session.interview)
+        except InterviewError as error:
+            await _heard(session.grade())  # no grading is left running
+            raise BrokenOff(f"The candidate {candidate.name} broke off: {error}", session.transcript()) from error
+        await _pass(session, clock, said.seconds)
+        await _heard(session.reply(said.text))
     await _heard(session.grade())
     card = session.scorecard()
     if card is None:
-        raise InterviewError(f"The interview did not end within {MOST_TURNS} answers.")
-    return session.transcript(), card
+        raise BrokenOff(f"The interview did not end within {MOST_TURNS} answers.", session.transcript())
+    return Played(session.interview, session.transcript(), card)
+
+
+async def _pass(session: InterviewSession, clock: ManualClock, seconds: float) -> None:
+    """Let time go by as it does before an open page, which may be told meanwhile how much is left."""
+    end = clock.now() + seconds
+    while clock.now() + TICK < end:
+        clock.advance(TICK)
+        await _heard(session.tick())
+    clock.advance(end - clock.now())
 
 
 async def _heard(updates: AsyncIterator[Update]) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from agent.errors import ConfigurationError
 from agent.library import Library, load_library
+from agent.manners import PERSONAS
+from agent.personas import Cast
 from agent.schema import LEVELS, Scenario
 
 
@@ -47,14 +49,17 @@ def _thin(scenario: Scenario, library: Library) -> Iterator[str]:
 
 def main(arguments: list[str]) -> int:
     """Print what the corpus holds, or the first fault with file and line; returns the exit code."""
+    root = Path(arguments[0]) if arguments else None
     try:
-        library = load_library(Path(arguments[0]) if arguments else None)
+        library, people = load_library(root), Cast(root)
+        scripted = people.scripted
     except ConfigurationError as error:
         print(error, file=sys.stderr)
         return 1
     points = sum(len(part.points) for part in library.subsections.values())
     print(f"{len(library.sections)} sections, {len(library.subsections)} subsections, {points} points")
     print(f"{len(library.criteria)} criteria, {len(library.scenarios)} scenarios, digest {library.digest}")
+    print(f"{len(PERSONAS)} simulated candidates, scripted answers to {len(scripted)} scenarios")
     for line in warnings(library):
         print(f"warning: {line}")
     return 0

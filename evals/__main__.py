@@ -5,18 +5,20 @@ import json
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from agent.assembly import readers
+from agent.assembly import assemble, readers
 from agent.classifier import Classifier
+from agent.clock import LONGEST, SHORTEST, STANDARD_MINUTES
 from agent.encoder import Encoder
 from agent.errors import ConfigurationError, InterviewError, MalformedReply
 from agent.facts import FactFinder
 from agent.library import load_library
+from agent.personas import Cast
 from agent.replies import ReplyStore
 from agent.settings import load_settings
 from evals import comparing, harness
@@ -34,6 +36,7 @@ from evals.inspecting import write_log
 from evals.judges import EMBEDDED, grader_name
 from evals.labels import read_labels
 from evals.looks import look
+from evals.play import Conditions, pairs, play_json, play_table, played
 from evals.report import make_report
 from evals.report_files import defined, summary_json, write_report
 from evals.run import RUNS, Run, Setup, load_run, save_run
@@ -221,6 +224,38 @@ def clarify(show: Annotated[int, typer.Option(help="Show so many that went wrong
     console.print(clarify_table(rows))
     for row in [row for row in rows if not row.right or row.volunteered][:show]:
         console.print(f"{row.scenario}: {row.ask}\n  wanted {row.wanted}, told {', '.join(row.facts) or 'nothing'}", markup=False)
+
+
+@app.command("play")
+def play_interviews(
+    scenarios: Annotated[list[str] | None, typer.Option("--scenario", help="Only this scenario; can be given again.")] = None,
+    personas: Annotated[list[str] | None, typer.Option("--persona", help="Only this persona; can be given again.")] = None,
+    minutes: Annotated[float, typer.Option(help="Length of each interview.", min=SHORTEST, max=LONGEST)] = STANDARD_MINUTES,
+    level: Annotated[Literal["mid", "senior", "staff"], typer.Option(help="For which level.")] = "senior",
+    seed: Annotated[int, typer.Option(help="Chooses among the phrasings of both.")] = 0,
+    grade: Annotated[bool, typer.Option("--grade/--no-grade", help="Grade each interview, as in a real one.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Does every interview end well, whoever is interviewed? Personas in scenarios, without a model. Exit 1 if a check fails."""
+    settings = load_settings().speaking(None)
+    parts, people = assemble(settings), Cast(settings.corpus)
+    conditions = Conditions(level, minutes, seed, grade)
+    chosen_pairs = pairs(parts, people, scenarios or (), personas or ())
+    parts.warm()
+    columns = (TextColumn("Playing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=errors, transient=True, disable=as_json) as bar:
+        task = bar.add_task("", total=len(chosen_pairs))
+        outcomes = asyncio.run(played(parts, people, chosen_pairs, conditions, lambda _: bar.advance(task)))
+    if as_json:
+        _print_json(play_json(outcomes, conditions))
+    else:
+        console.print(play_table(outcomes, minutes))
+        console.print(f"{len(outcomes)} interviews in {sum(one.seconds for one in outcomes):.0f} seconds.", markup=False)
+    for one in outcomes:
+        for fault in one.faults:
+            errors.print(f"{one.scenario}, {one.persona}: {fault}.", style="red", markup=False)
+    if any(one.faults for one in outcomes):
+        raise typer.Exit(REGRESSION)
 
 
 @app.command("board")

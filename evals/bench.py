@@ -11,10 +11,10 @@ import time
 from pathlib import Path
 
 from agent.assembly import Parts, assemble
+from agent.candidate import WORDS_A_MINUTE, read_candidate
 from agent.clock import ManualClock
 from agent.grader import EmbeddedGrader
 from agent.llm import ScriptedChatModel
-from agent.play import WORDS_A_MINUTE, read_candidate
 from agent.scope import Assessment
 from agent.settings import Settings
 from agent.store import EventStore

@@ -19,7 +19,7 @@ from agent.settings import Settings
 from agent.store import EventStore
 from tests.conftest import DATA
 from tests.model_parts import judging
-from tests.openai_server import OpenAIServer, fails
+from tests.openai_server import OpenAIServer, fails, says
 
 ROOT = Path(__file__).parent.parent
 Agent = Callable[..., "Done"]
@@ -85,6 +85,23 @@ def test_play_without_json_prints_the_report(home: Path, agent: Agent) -> None:
     assert "Build a parking app" in done.stdout
 
 
+def test_play_interviews_a_persona(home: Path, agent: Agent) -> None:
+    done = agent("play", "Build a parking app", "--candidate", "persona:silent", "--minutes", "15")
+    assert done.returncode == 0, done.stderr
+    assert "Build a parking app" in done.stdout
+
+
+def test_play_keeps_what_was_said_when_the_candidates_model_fails(home: Path, agent: Agent, server: OpenAIServer) -> None:
+    server.script(says("I would start with the users."), fails(500))
+    environment = {"OPENAI_BASE_URL": server.url, "AGENT_MODEL": "gpt-x"}
+    done = agent("play", "team-chat", "--candidate", "model:mid", "--model", "embedded", **environment)
+    (kept,) = (home / "unfinished").glob("*.json")
+    assert done.returncode == 1 and str(kept) in done.stderr and "mid, played by gpt-x" in done.stderr
+    turns = json.loads(kept.read_text())["turns"]
+    assert [turn["text"] for turn in turns if turn["speaker"] == "candidate"] == ["I would start with the users."]
+    assert agent("grade", str(kept), "--model", "embedded", **environment).returncode == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
@@ -92,6 +109,11 @@ def test_play_without_json_prints_the_report(home: Path, agent: Agent) -> None:
         (("play", "--scenario", "team-chat", "--candidate", str(CANDIDATE), "--level", "junior"), "mid, senior or staff"),
         (("play", "--scenario", "team-chat", "--candidate", str(CANDIDATE), "--minutes", "3"), "15 to 90"),
         (("play", "--scenario", "team-chat", "--candidate", "nowhere.yaml"), "nowhere.yaml"),
+        (("play", "--candidate", "persona:weak"), "Give one problem"),
+        (("play", "team-chat", "--scenario", "payments", "--candidate", "persona:weak"), "Give one problem"),
+        (("play", "team-chat", "--candidate", "persona:shy"), "keyword-dropper"),
+        (("play", "team-chat", "--candidate", "model:weak"), "AGENT_MODEL"),
+        (("play", "Build a parking app", "--candidate", "persona:weak"), "only to api-platform"),
         (("play", "--scenario", "team-chat", "--candidate", str(CANDIDATE), "--model", "gpt-x"), "OPENAI_BASE_URL"),
         (("retrieve",), "--file"),
         (("retrieve", "x", "--section", "44"), "no section"),

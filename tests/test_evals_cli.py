@@ -422,3 +422,13 @@ def test_a_run_takes_what_an_earlier_one_got(evals: Evals, endpoint: OpenAIServe
     assert len(store) == 2
     store.close()
     assert "2 on file, 10 to get" in evals(*ASK, "--plan").out
+
+
+def test_play_prints_figures_and_exits_1_when_a_check_fails(evals: Evals, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = ("play", "--scenario", "url-shortener", "--persona", "silent", "--minutes", "15", "--no-grade")
+    done = evals(*chosen, "--json")
+    assert (done.code, done.json["failed"], done.json["personas"]["silent"]["interviews"]) == (0, [], 1)
+    monkeypatch.setattr("agent.play.MOST_TURNS", 2)
+    failed = evals(*chosen)
+    assert failed.code == 1 and "url-shortener, silent: broke off" in failed.err
+    assert evals("play", "--persona", "shy").code == 2

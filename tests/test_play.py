@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from agent.assembly import Parts
-from agent.errors import InterviewError, UnreadableTranscript
-from agent.play import WORDS_A_MINUTE, play, read_candidate
+from agent.candidate import SPENT, WORDS_A_MINUTE, Scripted, read_candidate
+from agent.errors import UnreadableTranscript
+from agent.play import BrokenOff, play
 from agent.schema import Scorecard
 from agent.text import words
 
@@ -15,8 +16,7 @@ CANDIDATES = Path(__file__).parent.parent / "corpus" / "candidates"
 
 async def card_of(parts: Parts, name: str) -> Scorecard:
     scenario = parts.library.scenario(name.rsplit("-", 1)[0])
-    _, card = await play(parts, scenario, "senior", 45, read_candidate(CANDIDATES / f"{name}.yaml"))
-    return card
+    return (await play(parts, scenario, "senior", 45, Scripted(read_candidate(CANDIDATES / f"{name}.yaml")))).card
 
 
 @pytest.mark.parametrize("scenario", ["url-shortener", "team-chat"])
@@ -30,7 +30,7 @@ async def test_the_strong_candidate_scores_higher_in_every_section(parts: Parts,
 
 async def test_answers_take_as_long_as_they_take_to_speak(parts: Parts) -> None:
     answers = read_candidate(CANDIDATES / "team-chat-strong.yaml")
-    transcript, _ = await play(parts, parts.library.scenario("team-chat"), "senior", 45, answers)
+    transcript = (await play(parts, parts.library.scenario("team-chat"), "senior", 45, Scripted(answers))).transcript
     before = 0.0
     for turn in transcript.turns:
         if turn.speaker == "candidate":
@@ -40,22 +40,22 @@ async def test_answers_take_as_long_as_they_take_to_speak(parts: Parts) -> None:
 
 async def test_the_same_interview_twice_is_the_same(parts: Parts) -> None:
     answers = read_candidate(CANDIDATES / "team-chat-weak.yaml")
-    first, second = [await play(parts, parts.library.scenario("team-chat"), "mid", 45, answers, seed=4) for _ in range(2)]
-    assert [turn.text for turn in first[0].turns] == [turn.text for turn in second[0].turns]
-    assert first[1].model_dump() == second[1].model_dump()
+    first, second = [await play(parts, parts.library.scenario("team-chat"), "mid", 45, Scripted(answers), seed=4) for _ in range(2)]
+    assert [turn.text for turn in first.transcript.turns] == [turn.text for turn in second.transcript.turns]
+    assert first.card.model_dump() == second.card.model_dump()
 
 
 async def test_a_short_interview_does_not_reach_every_section(parts: Parts) -> None:
     long = {str(n): ["I think about this for a while, and then I think about it some more. " * 30] * 3 for n in range(10)}
-    transcript, card = await play(parts, parts.library.scenario("team-chat"), "mid", 15, long)
-    assert card.sections[-1].status == "not_reached"
-    assert "9" not in {turn.section for turn in transcript.turns}
+    played = await play(parts, parts.library.scenario("team-chat"), "mid", 15, Scripted(long))
+    assert played.card.sections[-1].status == "not_reached"
+    assert "9" not in {turn.section for turn in played.transcript.turns}
 
 
 async def test_the_interviewer_never_repeats_a_question_or_says_nothing(parts: Parts) -> None:
     answers = read_candidate(CANDIDATES / "url-shortener-strong.yaml")
-    transcript, _ = await play(parts, parts.library.scenario("url-shortener"), "staff", 45, answers)
-    asked = [turn.text for turn in transcript.turns if turn.speaker == "interviewer"]
+    played = await play(parts, parts.library.scenario("url-shortener"), "staff", 45, Scripted(answers))
+    asked = [turn.text for turn in played.transcript.turns if turn.speaker == "interviewer"]
     assert all(asked)
     assert len(asked) == len(set(asked))
 
@@ -88,12 +88,13 @@ def test_a_candidate_file_maps_sections_to_answers_and_blank_ones_are_left_out(t
 
 
 async def test_a_candidate_without_answers_passes_through_every_section_with_one_remark_each(parts: Parts) -> None:
-    transcript, card = await play(parts, parts.library.scenario("team-chat"), "mid", 45, {})
-    assert [turn.section for turn in transcript.turns if turn.speaker == "candidate"] == [str(n) for n in range(10)]
-    assert card.overall.score == 0
+    played = await play(parts, parts.library.scenario("team-chat"), "mid", 45, Scripted({}))
+    assert [turn.section for turn in played.transcript.turns if turn.speaker == "candidate"] == [str(n) for n in range(10)]
+    assert played.card.overall.score == 0
 
 
 async def test_an_interview_that_does_not_end_is_given_up(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agent.play.MOST_TURNS", 2)
-    with pytest.raises(InterviewError, match="did not end within 2 answers"):
-        await play(parts, parts.library.scenario("team-chat"), "mid", 45, {})
+    with pytest.raises(BrokenOff, match="did not end within 2 answers") as broken:
+        await play(parts, parts.library.scenario("team-chat"), "mid", 45, Scripted({}))
+    assert [turn.text for turn in broken.value.transcript.turns if turn.speaker == "candidate"] == [SPENT, SPENT]
