@@ -24,13 +24,13 @@ _RUDE = re.compile(
 )
 _CODE = re.compile(
     r"^\s*(?:(?:def|class|func|function|public|private|import|from|return|const|let|var|package|type|struct|interface|if|for|while|else|try|catch)\b.*[:{;)(]\s*$"
-    r"|[\w.<>\[\]\"' ]+\s*(?:=|:=|=>|->)\s*.+[;{(,]?\s*$|[{}\[\]();,]+\s*$|(?:SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER)\b.+|@\w+.*$|#include\b.*|//.*|\"\w+\":\s.+)"
+    r"|[\w.<>\[\]\"' ]+\s*(?:=|:=|=>|->)\s*.+[;{(,]?\s*$|[{}\[\]();,]+\s*$|[\w.]+\(.*\);?\s*$|(?:SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER)\b.+|@\w+.*$|#include\b.*|//.*|\"\w+\":\s.+)"
 )
 _HEADED = re.compile(r"^\s*(?:#{1,6}\s|[-*\u2022]\s|\d+[.)]\s|\|.*\|)", re.MULTILINE)
 _UNFINISHED = re.compile(
     r"(?:[,:;\-\u2014]|\.\.\.|\u2026|\b(?:and|or|but|so|because|then|the|a|to|with|which|also|plus))\s*$"
     r"|\b(?:one (?:more|last|other) (?:thing|point)|let me (?:just )?(?:finish|add)|i(?:'m| am) not (?:done|finished)|two more (?:things|points)"
-    r"|hold on|wait|still (?:thinking|have)|let me think|(?:i(?:'d| would|'ll| will)|next i) (?:still |also )?(?:want to|need to|like to) (?:say|add|cover|mention))\b[^.?!]*[.?!]?\s*$",
+    r"|still (?:thinking|have)|let me think|(?:i(?:'d| would|'ll| will)|next i) (?:still |also )?(?:want to|need to|like to) (?:say|add|cover|mention))\b[^.?!]*[.?!]?\s*$",
     re.IGNORECASE,
 )
 _ASSUMES = re.compile(

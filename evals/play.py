@@ -135,9 +135,11 @@ def _ending(interview: Interview) -> list[str]:
 
 
 def _order(interview: Interview) -> list[str]:
-    """Sections follow each other as in the framework, none is left out, and what is said in one is not said in a later one."""
+    """Sections follow each other as in the framework, none is left out but one "as time allows" for which there was none, and what is said in
+    one is not said in a later one."""
     found, order = [], list(interview.started.sections)
-    if list(interview.sections) != order[: len(interview.sections)]:
+    due = [section for section in order if section in interview.sections or section not in interview.budget.flexible]
+    if list(interview.sections) != due[: len(interview.sections)]:
         found.append(f"opened the sections {', '.join(interview.sections)}")
     places = [order.index(turn.section) for turn in interview.turns]
     if places != sorted(places):

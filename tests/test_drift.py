@@ -51,12 +51,16 @@ def test_recorded_candidates_speak_english_and_are_not_rude(library: Library) ->
                 assert DRIFTS.of(turn.text, 600.0) in (None, "terse"), turn.text
 
 
-@pytest.mark.parametrize("text", ["First the cache, then", "We have three parts: the queue,", "One more thing", "Let me just finish the write path.", "so we..."])
+@pytest.mark.parametrize(
+    "text", ["First the cache, then", "We have three parts: the queue,", "One more thing", "Let me just finish the write path.", "so we..."]
+)
 def test_what_breaks_off_is_told_from_what_ends(text: str) -> None:
     assert breaks_off(text)
 
 
-@pytest.mark.parametrize("text", ["We shard by user.", "That is my design for the write path.", "I would wait for the follower's answer before the commit."])
+@pytest.mark.parametrize(
+    "text", ["We shard by user.", "That is my design for the write path.", "I would wait for the follower's answer before the commit."]
+)
 def test_what_ends_does_not_break_off(text: str) -> None:
     assert not breaks_off(text)
 

@@ -257,8 +257,9 @@ def test_a_staff_candidate_is_left_to_lead_and_a_mid_one_is_led(library: Library
 
 
 def test_who_is_stuck_gets_a_hint_at_once_and_at_staff_level_a_moment_first(library: Library) -> None:
-    for level, kinds in (("mid", ["hint", "hint"]), ("staff", ["redirect", "hint"])):
-        made, found = interview(library, level=level), []
+    wanted: dict[Level, list[str]] = {"mid": ["hint", "hint"], "staff": ["redirect", "hint"]}
+    for level, kinds in wanted.items():
+        made, found = interview(library, level=level), list[str]()
         for _ in kinds:
             made = seen(fold(made, [Answered(section="6", text="no idea", message=str(made.events))]), "stuck")
             found.append(move(made, library).kind)
