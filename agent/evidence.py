@@ -12,7 +12,7 @@ from functools import cached_property, lru_cache
 from itertools import pairwise
 
 from agent.library import Library
-from agent.schema import Criterion
+from agent.schema import Gradable
 from agent.text import content_words, copied_share, function_share, grams, sentence_spans, words
 
 FEWEST_WORDS = 6  # a shorter piece of an answer shows nothing
@@ -145,7 +145,7 @@ class Rules:
             return "It repeats the rubric or the framework."
         return None
 
-    def about(self, text: str, criterion: Criterion) -> bool:
+    def about(self, text: str, criterion: Gradable) -> bool:
         """Whether a piece can speak for this criterion: a question only where asking counts."""
         return not is_question(text) or takes_questions(criterion)
 
@@ -237,6 +237,6 @@ def is_question(text: str) -> bool:
     return bool(_QUESTION.search(text))
 
 
-def takes_questions(criterion: Criterion) -> bool:
+def takes_questions(criterion: Gradable) -> bool:
     """Whether asking can earn a criterion: where one of its example statements is itself a question."""
     return any(is_question(example) for example in criterion.examples)
