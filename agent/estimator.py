@@ -19,7 +19,8 @@ from agent.errors import ConfigurationError
 from agent.evidence import Piece, Rules, is_question
 from agent.library import Library
 from agent.matcher import Likeness, Match, Matcher
-from agent.schema import Chances, Criterion, Turn
+from agent.revision import Revisions
+from agent.schema import Chances, Criterion, Gradable, Turn
 
 WEIGHTS = "estimator.json"
 SILENT = -12.0  # logit of what was not said
@@ -106,6 +107,7 @@ class Estimator:
 
     def __init__(self, library: Library, classifier: Classifier, matcher: Matcher, rules: Rules) -> None:
         self._library, self._classifier, self._matcher, self._rules = library, classifier, matcher, rules
+        self.revisions = Revisions(matcher.encoder, rules)  # reads the responses to constraint changes
 
     @property
     def sections(self) -> frozenset[str]:
@@ -141,7 +143,7 @@ class Estimator:
                 found[c.id] = self._estimated(c, [pieces[i] for i in allowed], readings(own, logits[:, place], likeness, number, allowed))
         return found
 
-    def refused(self, quote: str, sentence: str, criterion: Criterion, asked: Sequence[str]) -> str | None:
+    def refused(self, quote: str, sentence: str, criterion: Gradable, asked: Sequence[str]) -> str | None:
         """Why a quote that a model gives is no evidence for a criterion; None when it is. `sentence`: the whole sentences it stands in."""
         if (why := self._rules.not_own(quote, asked) or self._rules.not_own(sentence, asked)) is not None:
             return why

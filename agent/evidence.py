@@ -172,8 +172,11 @@ class Rules:
     def _texts(self) -> list[str]:
         lines = [line for c in self._library.criteria.values() for line in (*c.lines, *c.examples, *c.near_misses, *c.follow_ups, *c.hints)]
         openings = [line for rubric in self._library.rubrics.values() for line in rubric.openings.lines]
+        changes = [
+            line for scenario in self._library.scenarios.values() for change in scenario.changes for line in (*change.expects, *change.examples)
+        ]
         purposes = [section.purpose for section in self._library.sections]
-        return [*lines, *openings, *self._library.explanations, *purposes]
+        return [*lines, *openings, *self._library.explanations, *purposes, *changes]
 
     @cached_property
     def _runs(self) -> frozenset[tuple[str, ...]]:

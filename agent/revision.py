@@ -75,10 +75,14 @@ class Revisions:
         best = int(near.argmax())
         return stated[best] if near[best] >= NEAREST else None
 
-    def sentences(self, turn: int, text: str, asked: Sequence[str]) -> list[Piece]:
-        """The sentences of a turn that can be evidence."""
-        found = (text[first:last] for first, last in sentence_spans(text))
-        return [Piece(turn, sentence) for sentence in found if self._rules.shows_nothing(sentence, asked) is None]
+    def pieces(self, said: Sequence[tuple[int, str]], asked: Sequence[str]) -> list[Piece]:
+        """What can be evidence in some turns: (number, text)."""
+        return [piece for turn, text in said for piece in self._rules.pieces(turn, text, asked)]
+
+    def sentences(self, said: Sequence[tuple[int, str]], asked: Sequence[str]) -> list[Piece]:
+        """The single sentences of some turns that can be evidence."""
+        found = [Piece(turn, text[first:last]) for turn, text in said for first, last in sentence_spans(text)]
+        return [piece for piece in found if self._rules.shows_nothing(piece.text, asked) is None]
 
     def features(self, wanted: Gradable, texts: Sequence[str]) -> Array:
         """Of every text, (texts, FEATURES): cosines to the nearest example, near miss and expectation, words in common, turns of phrase."""

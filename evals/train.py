@@ -29,7 +29,7 @@ from agent.encoder import Encoder, base_model
 from agent.errors import InterviewError
 from agent.estimator import FEATURES, NOTHING_SAID, WEIGHTS, readings
 from agent.evidence import Rules
-from agent.grader import around
+from agent.judging import around
 from agent.library import Library, load_library
 from agent.matcher import Matcher
 from agent.network import FROZEN, MOST_TOKENS, Network

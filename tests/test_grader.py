@@ -7,7 +7,8 @@ import pytest
 from agent.assembly import Parts
 from agent.estimator import Estimate, Estimator, Said
 from agent.evidence import Piece, Rules
-from agent.grader import EmbeddedGrader, around
+from agent.grader import EmbeddedGrader
+from agent.judging import around
 from agent.schema import Chances, Move, SectionResult, Transcript, Turn, Verdict
 from agent.scope import Assessment
 from agent.scoring import section_score
