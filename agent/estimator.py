@@ -106,13 +106,13 @@ class Estimator:
     """Estimates the criteria of a section from all that the candidate said. Deterministic."""
 
     def __init__(self, library: Library, classifier: Classifier, matcher: Matcher, rules: Rules) -> None:
-        self._library, self._classifier, self._matcher, self._rules = library, classifier, matcher, rules
+        self.library, self._classifier, self._matcher, self._rules = library, classifier, matcher, rules
         self.revisions = Revisions(matcher.encoder, rules)  # reads the responses to constraint changes
 
     @property
     def sections(self) -> frozenset[str]:
         """The sections whose criteria it can estimate."""
-        return frozenset(self._library.rubrics)
+        return frozenset(self.library.rubrics)
 
     def warm(self) -> None:
         """Load the weights now."""
@@ -121,7 +121,7 @@ class Estimator:
     def estimate(self, section: str, said: Sequence[Said], asked: Sequence[str]) -> dict[str, Estimate]:
         """The estimates of a section's criteria. `said`: the candidate's turns of the whole interview, because content counts wherever
         it was said; `asked`: the interviewer's words, a copy of which shows nothing."""
-        criteria = self._library.rubrics[section].criteria
+        criteria = self.library.rubrics[section].criteria
         pieces = [piece for one in said for piece in self._rules.pieces(one.turn, one.text, asked)]
         sections = {one.turn: one.section for one in said}
         own = np.array([sections[piece.turn] == section for piece in pieces], dtype=bool)

@@ -348,7 +348,14 @@ class SectionResult(Value):
     @property
     def failed(self) -> bool:
         """Whether the grader failed in the section or in its change, so that grading again can help."""
-        return self.status == "unscored" or (self.change is not None and self.change.status == "unscored")
+        return self.failure is not None
+
+    @property
+    def failure(self) -> str | None:
+        """What the grader failed at, in words; None when it did not."""
+        if self.status == "unscored":
+            return self.note or "not graded"
+        return self.change.reason if self.change is not None and self.change.status == "unscored" else None
 
 
 class Overall(Value):
