@@ -162,7 +162,7 @@ async def _graded_again(desk: "Desk", interview: str, as_json: bool) -> None:
     session = await desk.open(interview)
     if not session.interview.finished:
         raise InterviewError(f"Interview {interview} is not over. Go on with it, or end it, on the page.")
-    failed = [name for name, result in session.interview.results.items() if result.status == "unscored"]
+    failed = [name for name, result in session.interview.results.items() if result.failed]
     graded = [update.result async for update in session.grade(again=failed) if isinstance(update, Graded)]
     typer.echo(_told_again(graded), err=True)
     card = session.scorecard()
@@ -175,10 +175,10 @@ async def _graded_again(desk: "Desk", interview: str, as_json: bool) -> None:
 
 def _told_again(graded: "list[SectionResult]") -> str:
     """What was graded again, in a line."""
-    done = sorted((row for row in graded if row.status == "graded"), key=lambda row: int(row.id))
-    failed = sorted((row for row in graded if row.status != "graded"), key=lambda row: int(row.id))
+    done = sorted((row for row in graded if not row.failed), key=lambda row: int(row.id))
+    failed = sorted((row for row in graded if row.failed), key=lambda row: int(row.id))
     parts = [f"Graded again: {', '.join(row.id for row in done)}."] if done else []
-    parts += [f"Failed again: {', '.join(row.id for row in failed)} ({failed[0].note})"] if failed else []
+    parts += [f"Failed again: {', '.join(row.id for row in failed)} ({failed[0].failure})"] if failed else []
     return " ".join(parts) or "No section's grader failed, so nothing was graded again."
 
 
@@ -355,7 +355,7 @@ def _plain(card: "Scorecard") -> dict[str, Any]:
     """A scorecard for other programs, which know three verdicts and none: what is unclear is unscored for them, with its chances."""
     found: dict[str, Any] = card.model_dump(mode="json")
     for section in found["sections"]:
-        for verdict in section["verdicts"]:
+        for verdict in (*section["verdicts"], *([section["change"]] if section["change"] else [])):
             if verdict["status"] == "unclear":
                 verdict["status"] = "unscored"
     return found

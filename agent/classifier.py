@@ -19,7 +19,7 @@ import numpy.typing as npt
 from agent.cores import cores_for
 from agent.encoder import LOADING, base_model
 from agent.errors import ConfigurationError
-from agent.schema import Criterion
+from agent.schema import Gradable
 
 if TYPE_CHECKING:
     from agent.network import Network
@@ -33,7 +33,7 @@ REMEMBERED = 20_000  # texts whose logits are kept: the observer and the grader 
 Logits = npt.NDArray[np.float32]
 
 
-def wording(criterion: Criterion) -> str:
+def wording(criterion: Gradable) -> str:
     """A digest of what a criterion asks: it changes when a line that graders judge by does."""
     return hashlib.sha256("\0".join(criterion.lines).encode()).hexdigest()[:12]
 
@@ -54,7 +54,7 @@ class Classifier:
         except (OSError, ValueError) as error:
             raise ConfigurationError(f"{self.folder / CRITERIA} cannot be read ({error}): make it with `python -m evals.train`.") from None
 
-    def place(self, criterion: Criterion) -> int | None:
+    def place(self, criterion: Gradable) -> int | None:
         """Where a criterion stands in the logits; None when it was not trained in this wording."""
         return self._places.get((criterion.id, wording(criterion)))
 

@@ -19,7 +19,8 @@ from agent.errors import ConfigurationError
 from agent.evidence import Piece, Rules, is_question
 from agent.library import Library
 from agent.matcher import Likeness, Match, Matcher
-from agent.schema import Chances, Criterion, Turn
+from agent.revision import Revisions
+from agent.schema import Chances, Criterion, Gradable, Turn
 from agent.text import around
 
 WEIGHTS = "estimator.json"
@@ -106,12 +107,13 @@ class Estimator:
     """Estimates the criteria of a section from all that the candidate said. Deterministic."""
 
     def __init__(self, library: Library, classifier: Classifier, matcher: Matcher, rules: Rules) -> None:
-        self._library, self._classifier, self._matcher, self._rules = library, classifier, matcher, rules
+        self.library, self._classifier, self._matcher, self._rules = library, classifier, matcher, rules
+        self.revisions = Revisions(matcher.encoder, rules)  # reads the responses to constraint changes
 
     @property
     def sections(self) -> frozenset[str]:
         """The sections whose criteria it can estimate."""
-        return frozenset(self._library.rubrics)
+        return frozenset(self.library.rubrics)
 
     def warm(self) -> None:
         """Load the weights now."""
@@ -120,7 +122,7 @@ class Estimator:
     def estimate(self, section: str, said: Sequence[Said], asked: Sequence[str]) -> dict[str, Estimate]:
         """The estimates of a section's criteria. `said`: the candidate's turns of the whole interview, because content counts wherever
         it was said; `asked`: the interviewer's words, a copy of which shows nothing."""
-        criteria = self._library.rubrics[section].criteria
+        criteria = self.library.rubrics[section].criteria
         pieces = [piece for one in said for piece in self._rules.pieces(one.turn, one.text, asked)]
         sections = {one.turn: one.section for one in said}
         own = np.array([sections[piece.turn] == section for piece in pieces], dtype=bool)
@@ -147,7 +149,7 @@ class Estimator:
         pieces = [piece.text for piece in self._rules.pieces(1, text, ())] or [text]
         return bool(self._classifier.logits(pieces).mean(axis=2).max() >= self._weights["floor"]["piece"])
 
-    def refused(self, quote: str, text: str, criterion: Criterion, asked: Sequence[str]) -> str | None:
+    def refused(self, quote: str, text: str, criterion: Gradable, asked: Sequence[str]) -> str | None:
         """Why a quote that a model gives from a candidate's turn is no evidence for a criterion; None when it is."""
         sentence = around(quote, text)
         if (why := self._rules.not_own(quote, asked) or self._rules.not_own(sentence, asked)) is not None:

@@ -12,7 +12,7 @@ from functools import cached_property, lru_cache
 from itertools import pairwise
 
 from agent.library import Library
-from agent.schema import Criterion
+from agent.schema import Gradable
 from agent.text import content_words, copied_share, function_share, grams, sentence_spans, words
 
 FEWEST_WORDS = 6  # a shorter piece of an answer shows nothing
@@ -145,7 +145,7 @@ class Rules:
             return "It repeats the rubric or the framework."
         return None
 
-    def about(self, text: str, criterion: Criterion) -> bool:
+    def about(self, text: str, criterion: Gradable) -> bool:
         """Whether a piece can speak for this criterion: a question only where asking counts."""
         return not is_question(text) or takes_questions(criterion)
 
@@ -172,8 +172,11 @@ class Rules:
     def _texts(self) -> list[str]:
         lines = [line for c in self._library.criteria.values() for line in (*c.lines, *c.examples, *c.near_misses, *c.follow_ups, *c.hints)]
         openings = [line for rubric in self._library.rubrics.values() for line in rubric.openings.lines]
+        changes = [
+            line for scenario in self._library.scenarios.values() for change in scenario.changes for line in (*change.expects, *change.examples)
+        ]
         purposes = [section.purpose for section in self._library.sections]
-        return [*lines, *openings, *self._library.explanations, *purposes]
+        return [*lines, *openings, *self._library.explanations, *purposes, *changes]
 
     @cached_property
     def _runs(self) -> frozenset[tuple[str, ...]]:
@@ -237,6 +240,6 @@ def is_question(text: str) -> bool:
     return bool(_QUESTION.search(text))
 
 
-def takes_questions(criterion: Criterion) -> bool:
+def takes_questions(criterion: Gradable) -> bool:
     """Whether asking can earn a criterion: where one of its example statements is itself a question."""
     return any(is_question(example) for example in criterion.examples)

@@ -1,25 +1,27 @@
 """Verdicts for one section. Two graders, one interface: the embedded one (local) and the model's. No quote, no credit."""
 
 import asyncio
-import re
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Literal, Protocol
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from agent.change import SILENT, evidence, response_in
+from agent.change_grader import ChangeGrader
 from agent.errors import MalformedReply, ModelUnavailable
 from agent.estimator import Estimate, Estimator
-from agent.evidence import FEWEST_QUOTE_WORDS
+from agent.judging import MODEL_CONFIDENCE, again, described, find_quote, mark_of
 from agent.library import Library
 from agent.llm import ChatModel, Message
 from agent.prompts import Prompts, fenced, unmarked
-from agent.schema import Chances, Criterion, SectionResult, Transcript, Verdict
+from agent.schema import Chances, ChangeVerdict, Criterion, SectionResult, Transcript, Verdict
 from agent.scope import Assessment, Scope, scope_of
 from agent.scoring import without_verdicts
 from agent.settings import ELSEWHERE
-from agent.text import normalised, words
+from agent.text import words
+
+Judged = Literal["met", "partial", "not_observed"]
 
 
 class Grader(Protocol):
@@ -52,30 +54,63 @@ class EmbeddedGrader:
         rubric = self._library.rubrics[assessment.section]
         found = self._estimator.estimate(assessment.section, assessment.said, assessment.asked)
         verdicts = [self._judged(found[c.id], c, assessment.transcript) for c in rubric.criteria]
-        return assessment.result(self._library, verdicts, self.name)
+        return assessment.result(self._library, verdicts, self.name, self._change(assessment))
+
+    def _change(self, assessment: Assessment) -> ChangeVerdict | None:
+        """The verdict on the constraint change of the section, if one came there: from the words after it, and the words that they revise."""
+        response = response_in(assessment, self._library)
+        if response is None:
+            return None
+        if response.silent:
+            return response.verdict("not_observed", 1.0, SILENT)
+        found = response.read(self._estimator.revisions)
+        chances = shifted(found.chances, self._lenience)
+        if found.piece is None:
+            return response.verdict("not_observed", 1.0, "Nothing that was said after the change can speak for it.", chances=chances)
+        status, confidence = likeliest(chances)
+        if confidence >= self._threshold and status == "not_observed":
+            return response.verdict(status, confidence, "Nothing that was said after the change revises the design.", chances=chances)
+        quotes = {"after": evidence(found.piece), "before": response.revised(self._estimator.revisions, found.piece.text)}
+        if confidence < self._threshold:
+            return response.verdict("unclear", confidence, unsure(status), chances=chances, **quotes)
+        reason = (
+            "The quoted words say what becomes different."
+            if status == "met"
+            else f"The quoted words react to it. Half counts for: {response.wanted.partial}"
+        )
+        return response.verdict(status, confidence, reason, chances=chances, **quotes)
+
+    @property
+    def _threshold(self) -> float:
+        return self._estimator.sure if self._sure is None else self._sure
 
     def _judged(self, found: Estimate, criterion: Criterion, transcript: Transcript) -> Verdict:
         chances = shifted(found.chances, self._lenience)
-        by_label: dict[Literal["met", "partial", "not_observed"], float] = {
-            "met": chances.met,
-            "partial": chances.partial,
-            "not_observed": 1 - chances.met - chances.partial,
-        }
-        status = max(by_label, key=lambda label: by_label[label])
-        confidence = round(min(1.0, by_label[status]), 3)
+        status, confidence = likeliest(chances)
         if found.piece is None:
             reason = "Nothing that was said can speak for it."
             return Verdict(criterion=criterion.id, status="not_observed", chances=chances, confidence=confidence, reason=reason)
-        evidence = {"quote": found.piece.text, "turn": found.piece.turn, "hints": transcript.hints_given(criterion.id, found.piece.turn)}
+        quoted = {"quote": found.piece.text, "turn": found.piece.turn, "hints": transcript.hints_given(criterion.id, found.piece.turn)}
         given = {"criterion": criterion.id, "chances": chances, "confidence": confidence}
-        if confidence < (self._estimator.sure if self._sure is None else self._sure):
-            leaning = {"met": "met", "partial": "half met", "not_observed": "not met"}[status]
-            reason = f"Not sure enough to say; {leaning} is the likeliest. The quoted words come nearest."
-            return Verdict.model_validate({**given, **evidence, "status": "unclear", "reason": reason})
+        if confidence < self._threshold:
+            return Verdict.model_validate({**given, **quoted, "status": "unclear", "reason": unsure(status)})
         if status == "not_observed":
             return Verdict.model_validate({**given, "status": status, "reason": "Nothing that was said comes near enough to what counts."})
         reason = "The quoted words say what counts." if status == "met" else f"The quoted words come near. Half counts for: {criterion.partial}"
-        return Verdict.model_validate({**given, **evidence, "status": status, "reason": reason})
+        return Verdict.model_validate({**given, **quoted, "status": status, "reason": reason})
+
+
+def likeliest(chances: Chances) -> tuple[Judged, float]:
+    """The likeliest verdict and its chance."""
+    by_label: dict[Judged, float] = {"met": chances.met, "partial": chances.partial, "not_observed": 1 - chances.met - chances.partial}
+    status = max(by_label, key=lambda label: by_label[label])
+    return status, round(min(1.0, by_label[status]), 3)
+
+
+def unsure(status: Judged) -> str:
+    """Why a verdict is unclear."""
+    leaning = {"met": "met", "partial": "half met", "not_observed": "not met"}[status]
+    return f"Not sure enough to say; {leaning} is the likeliest. The quoted words come nearest."
 
 
 def shifted(chances: Chances, lenience: float) -> Chances:
@@ -98,7 +133,7 @@ class GivenVerdict(BaseModel):
     criterion: str
     quotes: list[str]
     reason: str
-    verdict: Literal["met", "partial", "not_observed"]
+    verdict: Judged
 
 
 class GivenVerdicts(BaseModel):
@@ -117,15 +152,16 @@ class ModelGrader:
 
     def __init__(self, library: Library, model: ChatModel, prompts: Prompts, estimator: Estimator, elsewhere: int = ELSEWHERE) -> None:
         self._library, self._model, self._prompts, self._estimator, self._elsewhere = library, model, prompts, estimator, elsewhere
+        self._changes = ChangeGrader(model, prompts, estimator, elsewhere)
         self.name = model.name
 
     async def grade(self, assessment: Assessment) -> SectionResult:
-        """One call for the section, and one more for criteria whose quotes were not evidence."""
+        """One call for the section, one for a constraint change that came in it, and one more each for quotes that were not evidence."""
         section, rubric = self._library.section(assessment.section), self._library.rubrics[assessment.section]
         scope = scope_of(assessment, rubric, self._library.vocabulary, self._elsewhere)
         if not any(words(text) for _, text in scope.texts):
             verdicts = [_silent(criterion) for criterion in rubric.criteria]
-            return assessment.result(self._library, verdicts, self.name)
+            return assessment.result(self._library, verdicts, self.name, await self._change(assessment))
         try:
             first = await self._ask(scope, rubric.criteria)
             judged = await asyncio.to_thread(self._all_checked, rubric.criteria, first, scope)
@@ -134,18 +170,21 @@ class ModelGrader:
                 judged.update(await self._again(scope, failed, judged))
         except (ModelUnavailable, MalformedReply) as error:
             return without_verdicts(section, "unscored", note=str(error))
-        return assessment.result(self._library, [judged[c.id] for c in rubric.criteria], self.name)
+        return assessment.result(self._library, [judged[c.id] for c in rubric.criteria], self.name, await self._change(assessment))
 
     async def _again(self, scope: Scope, failed: Sequence[Criterion], judged: dict[str, Verdict]) -> dict[str, Verdict]:
         """A second try for criteria that failed the check; what fails again, or cannot be asked, stays unscored."""
         why = " ".join(dict.fromkeys(judged[c.id].reason for c in failed))
-        remark = f"Your last quotes could not be used: {why} Copy the candidate's own words exactly, or give none."
         try:
-            second = await self._ask(scope, failed, remark)
+            second = await self._ask(scope, failed, again(why))
         except (ModelUnavailable, MalformedReply):
             return {}
         checked = await asyncio.to_thread(self._all_checked, failed, second, scope)
         return {name: verdict.model_copy(update={"attempts": 2}) for name, verdict in checked.items()}
+
+    async def _change(self, assessment: Assessment) -> ChangeVerdict | None:
+        response = response_in(assessment, self._library)
+        return await self._changes.grade(response) if response else None
 
     async def _ask(self, scope: Scope, criteria: Sequence[Criterion], remark: str = "") -> dict[str, GivenVerdict]:
         section = self._library.section(scope.assessment.section)
@@ -170,7 +209,7 @@ class ModelGrader:
             return unscored(criterion, "The grader left this criterion out.")
         reason = given.reason.strip() or "The grader gave no reason."
         if given.verdict == "not_observed":
-            return Verdict(criterion=criterion.id, status="not_observed", confidence=0.8, reason=reason)
+            return Verdict(criterion=criterion.id, status="not_observed", confidence=MODEL_CONFIDENCE, reason=reason)
         problem = "The grader gave credit without quoting the candidate's own words."
         for quote in given.quotes:
             found = find_quote(quote, scope.texts)
@@ -180,48 +219,11 @@ class ModelGrader:
             refused = self._estimator.refused(verbatim, scope.text(turn), criterion, scope.assessment.asked)
             if refused is None:
                 hints = scope.assessment.transcript.hints_given(criterion.id, turn)
-                return Verdict(criterion=criterion.id, status=given.verdict, quote=verbatim, turn=turn, confidence=0.8, reason=reason, hints=hints)
+                return Verdict(
+                    criterion=criterion.id, status=given.verdict, quote=verbatim, turn=turn, confidence=MODEL_CONFIDENCE, reason=reason, hints=hints
+                )
             problem = f"The quoted words are no evidence: {refused}"
         return unscored(criterion, problem)
-
-
-def described(criteria: Sequence[Criterion]) -> str:
-    """The criteria as the model reads them."""
-    blocks = []
-    for c in criteria:
-        counts, not_counts = "\n".join(f"- met: {line}" for line in c.counts), "\n".join(f"- does not count: {line}" for line in c.does_not_count)
-        blocks.append(f"### {c.id}\n{c.statement}\n{counts}\n- partial: {c.partial}\n{not_counts}")
-    return "\n\n".join(blocks)
-
-
-def find_quote(quote: str, texts: Sequence[tuple[int, str]]) -> tuple[int, str] | None:
-    """Where the candidate said a quote: (turn, the words as typed). None unless it has four words and stands in one of the texts after
-    normalisation."""
-    wanted = normalised(quote).strip(" .\"'")
-    if len(words(wanted)) < FEWEST_QUOTE_WORDS:
-        return None
-    found = ((turn, _verbatim(wanted, text)) for turn, text in texts)
-    return next(((turn, verbatim) for turn, verbatim in found if verbatim is not None), None)
-
-
-def _verbatim(wanted: str, text: str) -> str | None:
-    """The stretch of `text` that reads `wanted` after normalisation."""
-    if wanted not in normalised(text):
-        return None
-    parts = _spans(text)
-    first_word, count = wanted.split()[0], len(wanted.split())
-    for first, last in zip(parts, parts[count - 1 :], strict=False):
-        if first_word not in normalised(text[first[0] : first[1]]):
-            continue
-        stretch = text[first[0] : last[1]]
-        if wanted in normalised(stretch):
-            return stretch
-    return wanted  # it crosses a word's inside: the normalised form still is what was said
-
-
-@lru_cache(maxsize=256)
-def _spans(text: str) -> tuple[tuple[int, int], ...]:
-    return tuple(found.span() for found in re.finditer(r"\S+", text))
 
 
 def unscored(criterion: Criterion, why: str) -> Verdict:
@@ -234,8 +236,5 @@ def _silent(criterion: Criterion) -> Verdict:
 
 
 def fence_mark(scope: Scope) -> str:
-    """A fence mark that the candidate cannot guess, the same for the same text, so that a recorded call is found again."""
-    import hashlib
-
-    said = "\0".join(text for _, text in scope.texts)
-    return hashlib.sha256(f"fence\0{scope.assessment.transcript.id}\0{scope.assessment.section}\0{said}".encode()).hexdigest()[:12]
+    """The mark of the fences in what a model reads of a section."""
+    return mark_of(scope.assessment.transcript.id, scope.assessment.section, *(text for _, text in scope.texts))

@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from agent.errors import ConfigurationError, NotFound
-from agent.schema import ConstraintChange, Criterion, Fact, Phrases, Point, Rubric, Scenario, Section, Subsection, WrongTurn
+from agent.schema import ChangeRubric, ConstraintChange, Criterion, Fact, Phrases, Point, Rubric, Scenario, Section, Subsection, WrongTurn
 from agent.text import clean
 from agent.vocabulary import Vocabulary
 
@@ -43,12 +43,18 @@ class Library:
     rubrics: dict[str, Rubric]
     scenarios: dict[str, Scenario]
     phrases: Phrases
+    change_rubric: ChangeRubric
     digest: str  # changes when any file of the corpus does
 
     @cached_property
     def criteria(self) -> dict[str, Criterion]:
         """All criteria by id."""
         return {c.id: c for rubric in self.rubrics.values() for c in rubric.criteria}
+
+    def change(self, scenario_id: str | None, change_id: str) -> ConstraintChange | None:
+        """A constraint change of a scenario; None when this corpus does not have it (any more)."""
+        scenario = self.scenarios.get(GENERAL if scenario_id == TYPED else scenario_id or "")
+        return next((change for change in scenario.changes if change.id == change_id), None) if scenario else None
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
@@ -105,10 +111,15 @@ def load_library(root: Path | None = None) -> Library:
     scenario_files = _files(home / "scenarios", "*.yaml") or _files(SHIPPED / "scenarios", "*.yaml")
     rubrics = _rubrics(rubric_files, sections)
     scenarios = _scenarios(scenario_files, sections)
-    phrase_file = home / "phrases.yaml" if (home / "phrases.yaml").is_file() else SHIPPED / "phrases.yaml"
+    phrase_file, change_file = _file(home, "phrases.yaml"), _file(home, "change.yaml")
     phrases, _ = read_yaml(phrase_file, Phrases)
-    digest = _digest([*_files(framework, "*.md"), *rubric_files, *scenario_files, phrase_file])
-    return Library(sections, rubrics, scenarios, phrases, digest)
+    change_rubric, _ = read_yaml(change_file, ChangeRubric)
+    digest = _digest([*_files(framework, "*.md"), *rubric_files, *scenario_files, phrase_file, change_file])
+    return Library(sections, rubrics, scenarios, phrases, change_rubric, digest)
+
+
+def _file(home: Path, name: str) -> Path:
+    return home / name if (home / name).is_file() else SHIPPED / name
 
 
 def _files(folder: Path, pattern: str) -> list[Path]:

@@ -58,7 +58,8 @@ class Matcher:
     """Matches candidates' words to criteria. Deterministic; the first use of a section encodes its rubric."""
 
     def __init__(self, library: Library, encoder: Encoder, rules: Rules, weights: Path = WEIGHTS) -> None:
-        self._library, self._encoder, self._rules, self._path = library, encoder, rules, weights
+        self._library, self._rules, self._path = library, rules, weights
+        self.encoder = encoder
         self._banks: dict[str, Bank] = {}
 
     def warm(self) -> None:
@@ -71,14 +72,14 @@ class Matcher:
         bank = self.bank(section_id)
         if not found:
             return {criterion.id: Match(criterion.id, 0.0, None) for criterion in bank.criteria}
-        vectors = self._encoder.encode([piece.text for piece in found])
+        vectors = self.encoder.encode([piece.text for piece in found])
         features = self.features(bank, [piece.text for piece in found], vectors)
         return {criterion.id: self._best(criterion, found, features[:, number]) for number, criterion in enumerate(bank.criteria)}
 
     def relevance(self, section_id: str, text: str) -> dict[str, float]:
         """How near a text is to each criterion's subject (cosine, -1 to 1)."""
         bank = self.bank(section_id)
-        vector = self._encoder.encode([text])[0]
+        vector = self.encoder.encode([text])[0]
         return {c.id: float(max(bank.statements[i] @ vector, (bank.examples[i] @ vector).max())) for i, c in enumerate(bank.criteria)}
 
     def likeness(self, section_id: str, texts: Sequence[str]) -> Likeness:
@@ -86,7 +87,7 @@ class Matcher:
         bank = self.bank(section_id)
         if not texts:
             return Likeness(*(np.zeros((0, len(bank.criteria))) for _ in range(3)))
-        vectors = self._encoder.encode(list(texts))
+        vectors = self.encoder.encode(list(texts))
         return Likeness(
             words=self._library.vocabulary.shares(texts, bank.criteria),
             examples=np.stack([(vectors @ examples.T).max(axis=1) for examples in bank.examples], axis=1),
@@ -101,7 +102,7 @@ class Matcher:
         section = next(key for key, rubric in self._library.rubrics.items() if any(c.id == criterion_id for c in rubric.criteria))
         bank = self.bank(section)
         index = next(i for i, c in enumerate(bank.criteria) if c.id == criterion_id)
-        near = (self._encoder.encode(candidates) @ np.vstack([bank.examples[index], bank.statements[index : index + 1]]).T).max(axis=1)
+        near = (self.encoder.encode(candidates) @ np.vstack([bank.examples[index], bank.statements[index : index + 1]]).T).max(axis=1)
         best = int(near.argmax())
         return candidates[best], float(near[best])
 
@@ -150,7 +151,7 @@ class Matcher:
         return np.array(kept["mean"]), np.array(kept["scale"]), np.array(kept["weights"]), float(kept["bias"])
 
     def _encoded(self, rubric: Rubric) -> Bank:
-        encode = self._encoder.encode
+        encode = self.encoder.encode
         texts = [text for c in rubric.criteria for text in (c.statement, *c.examples, *c.near_misses)]
         encode(texts)  # one batch; what follows is remembered
         vocabulary = tuple(frozenset(content_words(" ".join((c.statement, *c.counts, *c.examples)))) for c in rubric.criteria)

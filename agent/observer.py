@@ -1,5 +1,6 @@
 """Reads one answer, locally and in milliseconds: what the candidate wants, which facts are asked for, what is covered, what leads away."""
 
+from agent.change import response_in
 from agent.drift import FEWEST_WORDS, Drifts, assumptions, breaks_off
 from agent.estimator import Estimator, asked_in, said_in
 from agent.events import Observed
@@ -67,9 +68,18 @@ class Observer:
             return False
         if any(verdict.chances is not None for verdict in result.verdicts):
             return True  # an estimate costs nothing: it is always of all that was said
+        if self._revised_later(assessment, result):
+            return True
         found = self._estimator.estimate(result.id, later, assessment.asked)
         missing = [verdict.criterion for verdict in result.verdicts if verdict.status != "met"]
         return any(found[criterion].chances.credit >= NEWS for criterion in missing if criterion in found)
+
+    def _revised_later(self, assessment: Assessment, result: SectionResult) -> bool:
+        """Whether it is likely to revise the design because of a changed constraint, which nothing had done then."""
+        if result.change is None or result.change.status == "met":
+            return False
+        response = response_in(assessment, self._estimator.library)
+        return response is not None and response.read(self._estimator.revisions, result.seen or 0).chances.credit >= NEWS
 
 
 def _invited(interview: Interview) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from agent import wording
 from agent.library import Library
 from agent.rendering_html import NONE, Disagreements, report_css, report_html, scorecard_fragment, transcript_fragment
-from agent.schema import Finding, NextStep, Scorecard, SectionResult, Transcript, Turn
+from agent.schema import ChangeVerdict, Finding, NextStep, Scorecard, SectionResult, Transcript, Turn
 from agent.text import clean
 
 __all__ = ["report_css", "report_html", "report_markdown", "scorecard_fragment", "transcript_fragment", "transcript_markdown"]
@@ -149,6 +149,27 @@ def _section(row: SectionResult, card: Scorecard, transcript: Transcript | None,
             yield f"**{wording.disagreed(kept)}**"
             if kept.why:
                 yield "\n".join(f"> {line}" for line in escaped_block(kept.why).split("\n"))
+    if row.change is not None:
+        yield from _change(row.change, row.grader or card.grader, transcript)
+
+
+def _change(change: ChangeVerdict, grader: str, transcript: Transcript | None) -> Iterator[str]:
+    """What became of the changed constraint: the interviewer's words, both quotes, the reason, and what a better answer would have had."""
+    sure = wording.certainty(change, grader)
+    yield f"#### {wording.CHANGED}"
+    yield f"*{wording.CHANGE_RULE}*"
+    yield "The interviewer said:"
+    yield _cited(change.said, change.turn, transcript)
+    yield f"**{wording.VERDICTS[change.status]}**{f' ({sure})' if sure else ''}: {escaped(change.reason)}"
+    if change.before is not None:
+        yield "You had said before:"
+        yield _cited(change.before.quote, change.before.turn, transcript)
+    if change.after is not None:
+        if change.before is None:
+            yield wording.NOTHING_BEFORE
+        yield "And after the change:"
+        yield _cited(change.after.quote, change.after.turn, transcript)
+    yield from _wanted(wording.better_response(change))
 
 
 # --- the transcript ---------------------------------------------------------------------------------------------

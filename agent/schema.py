@@ -74,26 +74,34 @@ class Section(Value):
     subsections: tuple[Subsection, ...] = Field(min_length=1)
 
 
-class Criterion(Value):
-    """One gradable statement of a rubric."""
+class Gradable(Value):
+    """What a grader judges by: a statement, and what speaks for it."""
 
-    id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    id: Text
     statement: Text
-    tier: Level  # from which level on it is expected
-    weight: int = Field(ge=1, le=3)
-    references: tuple[Text, ...] = Field(min_length=1)
     counts: tuple[Text, ...] = Field(min_length=1)
     partial: Text
     does_not_count: tuple[Text, ...] = Field(min_length=1)
+    examples: tuple[Text, ...] = ()
+    near_misses: tuple[Text, ...] = ()
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What graders judge by: what it asks, what earns it, half of it, and nothing."""
+        return (self.statement, *self.counts, self.partial, *self.does_not_count)
+
+
+class Criterion(Gradable):
+    """One gradable statement of a rubric."""
+
+    id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    tier: Level  # from which level on it is expected
+    weight: int = Field(ge=1, le=3)
+    references: tuple[Text, ...] = Field(min_length=1)
     examples: tuple[Text, ...] = Field(min_length=3, max_length=6)
     near_misses: tuple[Text, ...] = Field(min_length=2, max_length=4)
     follow_ups: tuple[Text, ...] = Field(min_length=2)
     hints: tuple[Text, ...] = Field(min_length=3, max_length=3)
-
-    @property
-    def lines(self) -> tuple[str, ...]:
-        """What graders judge by: what the criterion asks, what earns it, half of it, and nothing."""
-        return (self.statement, *self.counts, self.partial, *self.does_not_count)
 
 
 class ByLevel(Value):
@@ -146,6 +154,20 @@ class ConstraintChange(Value):
     expects: tuple[Text, ...] = Field(min_length=1)
     examples: tuple[Text, ...] = ()  # what a candidate says who revises the design
     near_misses: tuple[Text, ...] = ()  # what sounds like it and changes nothing
+
+
+class ChangeRubric(Value):
+    """By what the response to any constraint change is judged; what counts beside it, each change says itself."""
+
+    version: int = Field(ge=1)
+    statement: Text
+    partial: Text
+    does_not_count: tuple[Text, ...] = Field(min_length=1)
+
+    def of(self, change: ConstraintChange) -> Gradable:
+        """The response to one change as a grader judges it."""
+        said = {"counts": change.expects, "examples": change.examples, "near_misses": change.near_misses}
+        return Gradable(id=change.id, statement=self.statement, partial=self.partial, does_not_count=self.does_not_count, **said)
 
 
 class WrongTurn(Value):
@@ -319,6 +341,34 @@ class Verdict(Value):
     attempts: int = Field(default=1, ge=1)  # 2: the grader was asked again, because its first quotes were not the candidate's words
 
 
+class Evidence(Value):
+    """A verbatim quote of the candidate, and the turn that it stands in."""
+
+    quote: str
+    turn: int
+
+
+class ChangeVerdict(Value):
+    """What the candidate made of the constraint change that came in a section: of his own words before it, and after it.
+
+    It counts in no score: only some interviews have a change in a section, and their scores must compare with the others'.
+    """
+
+    change: str  # its id
+    turn: int  # in which the interviewer brought it
+    said: str  # in these words
+    status: VerdictStatus
+    after: Evidence | None = None  # what was revised, in the section or later; met and partial have it
+    before: Evidence | None = None  # what the candidate had said before, that this revises; None: nothing said before comes near
+    confidence: float = Field(ge=0, le=1)
+    reason: str
+    better: tuple[str, ...] = ()  # what a good response has
+    chances: Chances | None = None  # of a grader that estimates
+    attempts: int = Field(default=1, ge=1)  # as of a verdict
+    rubric_version: int
+    wording: str  # digest of the lines that it was judged by
+
+
 class SectionResult(Value):
     """The verdicts of one section and the score that code computed from them (0 to 100)."""
 
@@ -333,6 +383,19 @@ class SectionResult(Value):
     grader: str | None = None
     seen: int | None = None  # turns that had been said when it was graded
     note: str | None = None  # why it is unscored
+    change: ChangeVerdict | None = None  # where a constraint change came in the section; beside the score
+
+    @property
+    def failed(self) -> bool:
+        """Whether the grader failed in the section or in its change, so that grading again can help."""
+        return self.failure is not None
+
+    @property
+    def failure(self) -> str | None:
+        """What the grader failed at, in words; None when it did not."""
+        if self.status == "unscored":
+            return self.note or "not graded"
+        return self.change.reason if self.change is not None and self.change.status == "unscored" else None
 
 
 class Overall(Value):

@@ -11,7 +11,7 @@ from itertools import groupby
 
 from agent.estimator import Said, asked_in, said_in
 from agent.library import Library
-from agent.schema import Rubric, SectionResult, Transcript, Turn, Verdict
+from agent.schema import ChangeVerdict, Gradable, Rubric, SectionResult, Transcript, Turn, Verdict
 from agent.scoring import section_result
 from agent.settings import ELSEWHERE
 from agent.text import sentences
@@ -47,10 +47,11 @@ class Assessment:
         """The interviewer's turns of the whole interview."""
         return asked_in(self.transcript.turns)
 
-    def result(self, library: Library, verdicts: Sequence[Verdict], grader: str) -> SectionResult:
-        """The graded section, from its verdicts."""
+    def result(self, library: Library, verdicts: Sequence[Verdict], grader: str, change: ChangeVerdict | None = None) -> SectionResult:
+        """The graded section, from its verdicts; beside its score what became of the constraint change that came in it."""
         level, seen = self.transcript.level, len(self.transcript.turns)
-        return section_result(library.section(self.section), library.rubrics[self.section], verdicts, level, grader, seen)
+        result = section_result(library.section(self.section), library.rubrics[self.section], verdicts, level, grader, seen)
+        return result.model_copy(update={"change": change})
 
 
 @dataclass(frozen=True)
@@ -75,10 +76,15 @@ def scope_of(assessment: Assessment, rubric: Rubric, vocabulary: Vocabulary, mos
     """The scope of a section. Where more was said elsewhere than `most_words`, the sentences that share most words with the rubric are kept,
     in the order in which they were said."""
     others = [one for one in assessment.said if one.section != assessment.section]
-    if sum(len(one.text.split()) for one in others) <= most_words:
-        return Scope(assessment, tuple(others))
-    pieces = [(one, sentence) for one in others for sentence in sentences(one.text)]
-    shares = vocabulary.shares([sentence for _, sentence in pieces], rubric.criteria).max(axis=1)
+    return Scope(assessment, shortened(others, rubric.criteria, vocabulary, most_words))
+
+
+def shortened(said: Sequence[Said], criteria: Sequence[Gradable], vocabulary: Vocabulary, most_words: int) -> tuple[Said, ...]:
+    """Some turns with at most so many words: the sentences that share most words with the criteria, in the order in which they were said."""
+    if sum(len(one.text.split()) for one in said) <= most_words:
+        return tuple(said)
+    pieces = [(one, sentence) for one in said for sentence in sentences(one.text)]
+    shares = vocabulary.shares([sentence for _, sentence in pieces], criteria).max(axis=1)
     kept, room = [], most_words
     for place in sorted(range(len(pieces)), key=lambda place: (-shares[place], place)):
         room -= len(pieces[place][1].split())
@@ -86,4 +92,4 @@ def scope_of(assessment: Assessment, rubric: Rubric, vocabulary: Vocabulary, mos
             break
         kept.append(place)
     turns = groupby((pieces[place] for place in sorted(kept)), key=lambda piece: piece[0])
-    return Scope(assessment, tuple(replace(one, text=LEFT_OUT.join(sentence for _, sentence in chosen)) for one, chosen in turns))
+    return tuple(replace(one, text=LEFT_OUT.join(sentence for _, sentence in chosen)) for one, chosen in turns)

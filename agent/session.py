@@ -321,7 +321,7 @@ class InterviewSession:
         interview is over, those that something said later bears on: the same content counts wherever it was said."""
         results = self.interview.results
         due = [section for section in self.interview.closed if section not in results]
-        due += [section for section, result in results.items() if section in again and result.status == "unscored"]
+        due += [section for section, result in results.items() if section in again and result.failed]
         if late and self.interview.finished:
             transcript, observer = self.transcript(), self.desk.context.observer
             due += [section for section, result in results.items() if observer.said_later(Assessment(transcript, section), result)]
@@ -371,6 +371,8 @@ class InterviewSession:
         before = kept.interview.results.get(section)
         if result.status == "unscored" and before is not None and before.status == "graded":
             return before  # a second grading that failed takes nothing away
+        if before is not None and before.change is not None and result.change is not None and result.change.status == "unscored":
+            result = result.model_copy(update={"change": before.change})
         await kept._append(SectionGraded(elapsed=kept.interview.elapsed, at=self._now(), result=result))
         return result
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from agent.events import Disagreed, Label
 from agent.library import Library
-from agent.schema import LEVELS, LevelSignal, MoveKind, Scorecard, SectionResult, Transcript, Turn, Verdict, VerdictStatus
+from agent.schema import LEVELS, ChangeVerdict, LevelSignal, MoveKind, Scorecard, SectionResult, Transcript, Turn, Verdict, VerdictStatus
 from agent.scoring import kept
 from agent.settings import EMBEDDED
 from agent.text import sentences
@@ -34,6 +34,11 @@ NOT_REACHED = "The interview ended before this section. It is left out of every 
 UNSCORED = "The grader failed here. The section is left out of every figure and can be graded again."
 
 
+CHANGED = "A changed constraint"
+CHANGE_RULE = "It counts in no score, because only some interviews change a constraint here, and scores must compare."
+NOTHING_BEFORE = "Nothing that you had said before comes near enough to show what this revises."
+
+
 def signal(card: Scorecard) -> str:
     """The level signal in words."""
     return SIGNALS[card.level_signal]
@@ -54,7 +59,7 @@ def grader_note(name: str) -> str:
     return "A language model judged each criterion. Credit needs a quote of your own words, and the score is computed from the verdicts."
 
 
-def certainty(verdict: Verdict, grader: str) -> str:
+def certainty(verdict: Verdict | ChangeVerdict, grader: str) -> str:
     """How sure the embedded grader is of what it says, in words. Empty for a model, which reports no probability, and where nothing is said."""
     if grader != EMBEDDED or verdict.status in ("unclear", "unscored"):
         return ""
@@ -161,6 +166,11 @@ def read(verdict: Verdict, result: SectionResult, card: Scorecard, library: Libr
         criterion.counts if criterion and missed else (),
         tuple(remarks),
     )
+
+
+def better_response(change: ChangeVerdict) -> tuple[str, ...]:
+    """What a better response to a changed constraint would have had; nothing when it was met, or not judged."""
+    return change.better if change.status in ("partial", "not_observed", "unclear") else ()
 
 
 def better(criterion: str, advice: str, library: Library) -> tuple[str, ...]:

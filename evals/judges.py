@@ -18,6 +18,7 @@ from agent.llm import GRADED, Filled
 from agent.matcher import WEIGHTS
 from agent.recorded import RecordedChatModel
 from agent.replies import Message, MissingReply, ReplyStore, Request
+from agent.revision import WEIGHTS as REVISES
 from agent.schema import SectionResult, Transcript
 from agent.scope import Assessment
 from agent.scoring import without_verdicts
@@ -28,7 +29,10 @@ from evals.yardsticks import ALWAYS_MET, WORD_OVERLAP, AlwaysMet, WordOverlap
 
 EMBEDDED = "embedded"
 # The modules that its verdicts depend on.
-CODE = ("classifier", "encoder", "estimator", "evidence", "grader", "matcher", "network", "scope", "scoring", "text", "vocabulary")
+CODE = (
+    *("change", "change_grader", "classifier", "encoder", "estimator", "evidence", "grader", "judging", "matcher", "network", "revision"),
+    *("scope", "scoring", "text", "vocabulary"),
+)
 Reply = TypeVar("Reply", bound=BaseModel)
 
 
@@ -110,7 +114,7 @@ def grader_name(model: str, library: Library, thresholds: Thresholds) -> str:
 
 def embedded_name(library: Library, thresholds: Thresholds) -> str:
     """Names the embedded grader by all that its verdicts depend on: corpus, thresholds, weights and its own code."""
-    files = (WEIGHTS, *(TRAINED / name for name in (NETWORK, CRITERIA, FITTED)), *(WEIGHTS.with_name(f"{name}.py") for name in CODE))
+    files = (WEIGHTS, REVISES, *(TRAINED / name for name in (NETWORK, CRITERIA, FITTED)), *(WEIGHTS.with_name(f"{name}.py") for name in CODE))
     code = "\0".join(hashlib.sha256(path.read_bytes()).hexdigest() for path in files)
     rules = hashlib.sha256(f"{library.digest}\0{thresholds.model_dump_json()}\0{code}".encode()).hexdigest()[:12]
     return f"{EMBEDDED}@{rules}"

@@ -46,16 +46,21 @@ def said(session: InterviewSession, parts: Parts) -> str:
 
 def ungraded(results: dict[str, SectionResult], library: Library) -> str:
     """Sections whose grader failed, each with a button to grade it again."""
-    failed = [name for name, result in results.items() if result.status == "unscored"]
+    failed = [name for name, result in results.items() if result.failed]
     if not failed:
         return ""
     rows = "".join(
-        f"<li><span>{escaped(name)} {escaped(library.section(name).title)}: {escaped(results[name].note or 'not graded')}</span>"
+        f"<li><span>{escaped(name)} {escaped(library.section(name).title)}: {escaped(_failure(results[name]))}</span>"
         f'<button type="button" class="plain" data-grade="{escaped(name)}" aria-label="Grade section {escaped(name)} again">Grade again</button></li>'
         for name in failed
     )
-    lead = "<h2>Not graded</h2><p>These sections count in no figure. Nothing you said is lost.</p>"
+    lead = "<h2>Not graded</h2><p>This counts in no figure. Nothing you said is lost.</p>"
     return f'<section class="ungraded">{lead}<ul>{rows}</ul></section>'
+
+
+def _failure(result: SectionResult) -> str:
+    """What was not graded, and why."""
+    return f"{'the response to the changed constraint. ' if result.status == 'graded' else ''}{result.failure}"
 
 
 def downloads(interview: str, complete: bool) -> str:

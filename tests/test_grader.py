@@ -143,7 +143,7 @@ class Sure(Estimator):
         self.found = (Chances(met=met, partial=partial), piece)
 
     def estimate(self, section: str, said: Sequence[Said], asked: Sequence[str]) -> dict[str, Estimate]:
-        return {c.id: Estimate(c.id, *self.found) for c in self._library.rubrics[section].criteria}
+        return {c.id: Estimate(c.id, *self.found) for c in self.library.rubrics[section].criteria}
 
 
 def hint(n: int, criterion: str) -> Turn:
