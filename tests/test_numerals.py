@@ -13,7 +13,20 @@ def values(text: str) -> list[set[Decimal]]:
 
 @pytest.mark.parametrize(
     "text",
-    ["20,000", "20000", "20k", "20K", "20 k", "20'000", "20\u202f000", "20 thousand", "twenty thousand", "Twenty-Thousand", "20.0 thousand", "$20,000"],
+    [
+        "20,000",
+        "20000",
+        "20k",
+        "20K",
+        "20 k",
+        "20'000",
+        "20\u202f000",
+        "20 thousand",
+        "twenty thousand",
+        "Twenty-Thousand",
+        "20.0 thousand",
+        "$20,000",
+    ],
 )
 def test_twenty_thousand_is_one_number_in_every_form(text: str) -> None:
     assert values(text) == [{Decimal(20000)}]
