@@ -52,7 +52,7 @@ class ModelInterviewer:
                 whole = f"{preface} {text}".strip()
                 return Utterance(whole, self.name, tuple(passage.subsection for passage in passages))
             except ModelUnavailable as error:
-                log.warning("The interviewer model failed: %s", error)
+                log.warning("The interviewer model's reply was not used: %s", error)
                 emit(None)
                 failure = error
             if last or not failure.transient or failure.retry_after > LONGEST_PAUSE:

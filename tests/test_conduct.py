@@ -134,7 +134,7 @@ async def test_a_word_that_the_candidate_used_is_no_leak(library: Library, condu
     [
         ("Why is that so?", True),
         ("You said Java. Why Java?", True),
-        ("Why Java? And why MySQL?", False),
+        ("Why that one? And why not another?", False),
         ("Walk me through one request.", True),
         ("Good. Let's go on.", True),
         ("That is fine.", False),
