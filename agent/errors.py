@@ -21,6 +21,17 @@ class ModelUnavailable(InterviewError):
         self.transient, self.refused, self.retry_after = transient, refused, retry_after
 
 
+class HeldBack(ModelUnavailable):
+    """The language model answered, but with words that the candidate must not hear: another wording is asked for.
+
+    `mention`: the number or the name that nobody had brought up, where that was the reason.
+    """
+
+    def __init__(self, message: str, mention: str = "") -> None:
+        super().__init__(message, transient=True)
+        self.mention = mention
+
+
 class MalformedReply(InterviewError):
     """The language model answered, but not in the form that was asked for, even after one repair.
 

@@ -27,7 +27,7 @@ QUOTE_FROM = 0.45  # cosine from which on a sentence is near enough to a questio
 
 @dataclass(frozen=True)
 class Utterance:
-    """What was said, by which brain, resting on which passages; `notice` tells the candidate of a failed model."""
+    """What was said, by which brain, resting on which passages; `notice` tells the candidate why the model did not say it."""
 
     text: str
     brain: str

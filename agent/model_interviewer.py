@@ -2,17 +2,19 @@
 
 import asyncio
 import logging
+import math
 import re
 from collections.abc import AsyncIterator
 
-from agent.errors import ModelUnavailable
+from agent.errors import HeldBack, ModelUnavailable
 from agent.interviewer import EmbeddedInterviewer, Emit, Utterance, grounding
 from agent.library import Library
 from agent.llm import ChatModel, Message
-from agent.prompts import Prompts, fenced, unmarked
+from agent.prompts import Prompts, fenced, harmless, unmarked
 from agent.retrieval import Retriever
 from agent.schema import Move, Passage, Scenario, Turn
 from agent.secrets import Secrets
+from agent.speech import Known, Speech, known
 from agent.state import Interview
 
 log = logging.getLogger(__name__)
@@ -29,7 +31,7 @@ class ModelInterviewer:
 
     def __init__(self, model: ChatModel, embedded: EmbeddedInterviewer, prompts: Prompts, library: Library, retriever: Retriever) -> None:
         self._model, self._embedded, self._prompts, self._library, self._retriever = model, embedded, prompts, library, retriever
-        self._secrets = Secrets(library, prompts)
+        self._secrets, self._speech = Secrets(library, prompts), Speech(library)
         self.name = model.name
 
     async def speak(self, interview: Interview, move: Move, elapsed: float, emit: Emit) -> Utterance:
@@ -39,30 +41,34 @@ class ModelInterviewer:
         passages = await grounding(self._retriever, self._library, interview, move)
         preface = self._embedded.preface(interview, move, elapsed)
         messages = self._messages(interview, move, passages)
-        known = [*(turn.text for turn in interview.turns), *self._given(interview, move)]
+        given = self._given(interview, move)
+        heard = [*(turn.text for turn in interview.turns), *given]
+        mentionable = known([*heard, preface, *self._public(passages)], own_minutes(interview, elapsed))
         for last in (False, True):
             if preface:
                 emit(preface + " ")
             try:
-                text = await self._said(messages, emit, interview.started.scenario, known)
+                text = await self._said(messages, emit, interview.started.scenario, heard, mentionable)
                 whole = f"{preface} {text}".strip()
                 return Utterance(whole, self.name, tuple(passage.subsection for passage in passages))
             except ModelUnavailable as error:
-                log.warning("The interviewer model failed: %s", error)
+                log.warning("The interviewer model's reply was not used: %s", error)
                 emit(None)
                 failure = error
             if last or not failure.transient or failure.retry_after > LONGEST_PAUSE:
                 break
-            await asyncio.sleep(max(failure.retry_after, RETRY_PAUSE))
+            if isinstance(failure, HeldBack):  # the endpoint works: it is asked again at once, and told why
+                messages = self._corrected(messages, failure, interview)
+            else:
+                await asyncio.sleep(max(failure.retry_after, RETRY_PAUSE))
         said = await self._embedded.speak(interview, move, elapsed, emit)
-        notice = f"{failure} This question comes from the embedded interviewer; nothing you wrote is lost."
-        return Utterance(said.text, said.brain, said.passages, notice)
+        return Utterance(said.text, said.brain, said.passages, _notice(failure))
 
-    async def _said(self, messages: list[Message], emit: Emit, scenario: Scenario, known: list[str]) -> str:
+    async def _said(self, messages: list[Message], emit: Emit, scenario: Scenario, heard: list[str], mentionable: Known) -> str:
         pieces: list[str] = []
         stream = self._model.stream(messages)
         try:
-            async for piece in self._secrets.kept(own_words(stream), scenario, known):
+            async for piece in self._speech.kept(self._secrets.kept(own_words(stream), scenario, heard), mentionable):
                 pieces.append(piece)
                 emit(piece)
         finally:
@@ -77,7 +83,7 @@ class ModelInterviewer:
         state, started = interview.section, interview.started
         assert state is not None
         section = self._library.section(state.id)
-        mark = f"s{started.seed:08x}{state.id}"
+        mark = _mark(interview)
         system = self._prompts.render(
             "interviewer",
             title=started.scenario.title,
@@ -100,6 +106,18 @@ class ModelInterviewer:
             criterion = self._library.criteria[move.criterion]
             given += [criterion.hints[move.hint or 0]] if move.kind == "hint" else [*criterion.follow_ups]
         return given
+
+    def _public(self, passages: list[Passage]) -> list[str]:
+        """What the page shows anyway: the names of the sections, and the titles of the passages, but not what they say."""
+        parts = self._library.subsections
+        return [section.title for section in self._library.sections] + [parts[p.subsection].title for p in passages if p.subsection in parts]
+
+    def _corrected(self, messages: list[Message], failure: HeldBack, interview: Interview) -> list[Message]:
+        """The same request, with a line that says what was wrong with the reply."""
+        if not failure.mention or interview.section is None:
+            return messages
+        told = self._prompts.render("say_again", mention=harmless(failure.mention, _mark(interview)))
+        return [*messages[:-1], Message("user", f"{messages[-1].content}\n\n{told}")]
 
     def _task(self, interview: Interview, move: Move, passages: list[Passage]) -> str:
         render = self._prompts.render
@@ -135,6 +153,24 @@ async def own_words(pieces: AsyncIterator[str]) -> AsyncIterator[str]:
     rest = _NOT_OWN.split(held if begun else _LABEL.sub("", held))[0].rstrip()
     if rest:
         yield rest
+
+
+def own_minutes(interview: Interview, elapsed: float) -> frozenset[int]:
+    """The interview's own times in whole minutes: its length, the open section's, and what is left of both, rounded either way."""
+    state, budget = interview.section, interview.budget
+    seconds = [budget.total, budget.total - elapsed, *((state.seconds, state.left(elapsed)) if state else ())]
+    return frozenset(rounded(value / 60) for value in seconds for rounded in (math.floor, math.ceil))
+
+
+def _notice(failure: ModelUnavailable) -> str:
+    """For the candidate: a wording that was held back is no outage."""
+    if isinstance(failure, HeldBack):
+        return "This question is in the embedded interviewer's words."
+    return f"{failure} This question comes from the embedded interviewer; nothing you wrote is lost."
+
+
+def _mark(interview: Interview) -> str:
+    return f"s{interview.started.seed:08x}{interview.section.id if interview.section else ''}"
 
 
 def _line(turn: Turn, mark: str) -> str:

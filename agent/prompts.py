@@ -104,3 +104,8 @@ def fenced(text: str, mark: str, who: str) -> str:
 def unmarked(text: str, mark: str) -> str:
     """Text in which nothing looks like a fence: for the candidate's words, and for the interviewer's, who may quote them."""
     return _FENCE.sub(lambda found: found[0].replace("<", "(").replace(">", ")"), text.replace(mark, "-"))
+
+
+def harmless(text: str, mark: str, most: int = 40) -> str:
+    """A few of a model's own words, to be put to it again: one short line of words and figures that holds no mark and no fence."""
+    return " ".join(re.sub(r"[^\w.,+#'\u2019-]+", " ", text.replace(mark, "-")).split())[:most]

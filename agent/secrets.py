@@ -7,7 +7,7 @@ import re
 from collections.abc import AsyncIterator, Iterable, Sequence
 from functools import cached_property
 
-from agent.errors import ModelUnavailable
+from agent.errors import HeldBack
 from agent.evidence import unreadable
 from agent.library import Library
 from agent.prompts import Prompts
@@ -28,7 +28,7 @@ class Secrets:
 
     async def kept(self, pieces: AsyncIterator[str], scenario: Scenario, known: Iterable[str]) -> AsyncIterator[str]:
         """A model's words as they come, a few words late, so that a leak is seen before it is shown. `known`: what the candidate may
-        hear, as what was said and asked before. Raises ModelUnavailable at a leak."""
+        hear, as what was said and asked before. Raises HeldBack at a leak."""
         secret, public = self._secret(scenario), _grams(known)
         held: list[tuple[str, int]] = []  # what came, and how many words it is
         heard: list[str] = []
@@ -67,7 +67,7 @@ def _check(heard: Sequence[str], added: int, secret: Sequence[Grams], public: Gr
     """Every run that ends in one of the words just added."""
     runs = (tuple(heard[end - RUN : end]) for end in range(max(RUN, len(heard) - added + 1), len(heard) + 1))
     if _forbidden(runs, secret, public) or unreadable(token):
-        raise ModelUnavailable("The interviewer's next words were held back.", transient=True)
+        raise HeldBack("The interviewer's next words were held back.")
 
 
 def _forbidden(runs: Iterable[tuple[str, ...]], secret: Sequence[Grams], public: Grams) -> bool:

@@ -19,7 +19,7 @@ class Restarted:
 
 @dataclass(frozen=True)
 class TurnAdded:
-    """A turn is complete and kept; `notice` tells of a failed model."""
+    """A turn is complete and kept; `notice` tells why the model did not say it."""
 
     turn: Turn
     notice: str | None = None

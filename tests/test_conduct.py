@@ -133,8 +133,8 @@ async def test_a_word_that_the_candidate_used_is_no_leak(library: Library, condu
     ("text", "one"),
     [
         ("Why is that so?", True),
-        ("You said Java. Why Java?", True),
-        ("Why Java? And why MySQL?", False),
+        ("You said so. Why that one?", True),
+        ("Why that one? And why not another?", False),
         ("Walk me through one request.", True),
         ("Good. Let's go on.", True),
         ("That is fine.", False),

@@ -10,7 +10,7 @@ import pytest
 from agent.assembly import Parts
 from agent.grader import ModelGrader
 from agent.interviewer import EmbeddedInterviewer
-from agent.llm import ChatModel
+from agent.llm import ChatModel, ScriptedChatModel
 from agent.model_interviewer import ModelInterviewer, own_words
 from agent.schema import Fact
 from agent.session import Desk, InterviewSession
@@ -133,9 +133,9 @@ async def test_a_fact_is_told_in_its_own_words_and_without_the_model(server: Ope
 async def test_a_fact_asked_for_within_an_answer_stands_before_the_models_question(server: OpenAIServer, parts: Parts, make_desk: MakeDesk) -> None:
     async with begun(server, parts, make_desk) as session:
         fact = a_fact(session)
-        server.script(says("I think it is about ten. What follows from that?"))
+        server.script(says("What follows from that?"))
         updates = await listened(session.reply(f"{ANSWER} {ANOTHER} {fact.asks[0]}"))
-        assert last(updates).turn.text == shown(updates) == f"{fact.answer} I think it is about ten. What follows from that?"
+        assert last(updates).turn.text == shown(updates) == f"{fact.answer} What follows from that?"
 
 
 async def test_what_the_candidate_types_reaches_the_model_inside_a_fence_only(server: OpenAIServer, parts: Parts, make_desk: MakeDesk) -> None:
@@ -309,6 +309,66 @@ async def test_a_turn_that_is_cancelled_hangs_up_and_frees_the_interview(server:
 
 def a_fact(session: InterviewSession) -> Fact:
     return next(fact for fact in session.interview.started.scenario.facts if fact.id == "customers")
+
+
+# --- what has not come up ---------------------------------------------------------------------------------------
+
+
+async def asked_by(model: ScriptedChatModel, parts: Parts, make_desk: MakeDesk, *answers: str) -> list[list[Update]]:
+    """What followed each answer, in an interview whose first question is the script's first line."""
+    desk = make_desk(conducted_by(parts, model))
+    session = await desk.start(parts.library.scenario("url-shortener"), "senior", 30, sections=["6"], seed=3)
+    await listened(session.go_on())
+    try:
+        return [await listened(session.reply(answer)) for answer in answers]
+    finally:
+        await desk.erase(session.id)
+
+
+@pytest.mark.parametrize(
+    ("reply", "mention"),
+    [
+        ("Would Kafka carry the clicks?", "Kafka"),
+        ("Would kafka carry the clicks?", "kafka"),
+        ("What if fifty thousand came at once?", "fifty thousand"),
+        ("What if 50k came at once?", "50k"),
+    ],
+)
+async def test_a_reply_that_mentions_what_is_new_is_worded_once_more_and_the_model_is_told_why(
+    parts: Parts, make_desk: MakeDesk, reply: str, mention: str
+) -> None:
+    model = ScriptedChatModel([OPENING, f"You keep the links. {reply}", FOLLOW_UP])
+    (updates,) = await asked_by(model, parts, make_desk, ANSWER)
+    assert shown(updates) == last(updates).turn.text == FOLLOW_UP
+    assert (last(updates).turn.brain, last(updates).notice) == ("scripted", None)
+    assert not any(mention in update.text for update in updates if isinstance(update, Token))
+    _, first, second = model.requests
+    assert second[:-1] == first[:-1] and second[-1].content.startswith(first[-1].content)
+    assert f'mentioned "{mention}"' in second[-1].content.removeprefix(first[-1].content)
+
+
+async def test_after_two_such_replies_the_question_bank_speaks_and_no_outage_is_told_of(parts: Parts, make_desk: MakeDesk) -> None:
+    model = ScriptedChatModel([OPENING, "Would Kafka do?", "Would DynamoDB do?"])
+    (updates,) = await asked_by(model, parts, make_desk, ANSWER)
+    assert last(updates).turn.brain == "embedded" and shown(updates) == last(updates).turn.text
+    assert last(updates).notice == "This question is in the embedded interviewer's words."
+    assert len(model.requests) == 3
+
+
+async def test_what_the_candidate_has_named_may_be_named_from_then_on(parts: Parts, make_desk: MakeDesk) -> None:
+    model = ScriptedChatModel([OPENING, "Why does that need Kafka?", FOLLOW_UP, "Why do 50,000 clicks a second need Kafka?"])
+    before, after = await asked_by(model, parts, make_desk, ANSWER, f"{ANOTHER} We send fifty thousand clicks a second to kafka.")
+    assert last(before).turn.text == FOLLOW_UP
+    assert (last(after).turn.text, last(after).turn.brain) == ("Why do 50,000 clicks a second need Kafka?", "scripted")
+
+
+async def test_a_held_back_word_reaches_the_model_as_one_line_without_marks(parts: Parts, make_desk: MakeDesk) -> None:
+    fence = "s000000036"  # of seed 3 in section 6: the model has seen it
+    model = ScriptedChatModel([OPENING, f"Is {fence} yours?", FOLLOW_UP])
+    (updates,) = await asked_by(model, parts, make_desk, ANSWER)
+    assert last(updates).turn.text == FOLLOW_UP
+    _, first, second = model.requests
+    assert second[-1].content.count(fence) == first[-1].content.count(fence) > 0
 
 
 @pytest.mark.parametrize(
