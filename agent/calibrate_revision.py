@@ -135,7 +135,7 @@ def main(arguments: list[str]) -> int:
         "weights": [round(float(value), 6) for value in regression.coef_[0]],
         "bias": round(float(regression.intercept_[0]), 6),
     }
-    print(dict(zip(FEATURES, kept["weights"], strict=True)))
+    print({name: round(float(weight), 2) for name, weight in zip(FEATURES, regression.coef_[0], strict=True)})
     out.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     return 0
 

@@ -216,7 +216,8 @@ def test_nothing_in_a_change_becomes_markup(parts: Parts) -> None:
     assessment = assessed(parts.library, AFTER)
     card = card_of(parts, assessment, reason="<img src=x> [a](javascript:x)", said="<script>alert(1)</script>")
     html, markdown = (show(card, assessment.transcript, parts.library) for show in (scorecard_fragment, report_markdown))
-    assert not any(mark in html + markdown for mark in ("<img", "<script", "[a](javascript"))
+    assert not any(mark in html for mark in ("<img", "<script"))
+    assert not any(mark in markdown for mark in ("<img", "<script", "[a]("))
 
 
 def test_a_section_without_a_change_shows_none(parts: Parts) -> None:
