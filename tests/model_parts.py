@@ -53,7 +53,9 @@ def judging(library: Library, quote: str, question: str = "Where does the code c
     def behaviour(request: Kept) -> Behaviour:
         if request.streamed:
             return says(question, between=0.01)
-        rubric = next(rubric for rubric in library.rubrics.values() if f"### {rubric.criteria[0].id}" in request.text)
+        rubric = next((rubric for rubric in library.rubrics.values() if f"### {rubric.criteria[0].id}" in request.text), None)
+        if rubric is None:  # the response to a constraint change
+            return fills({"before": [], "after": [], "reason": "Not said.", "verdict": "not_observed"})
         verdicts = [{"criterion": c.id, "quotes": [], "reason": "Not said.", "verdict": "not_observed"} for c in rubric.criteria]
         if quote in request.text:
             verdicts[0] = {"criterion": rubric.criteria[0].id, "quotes": [quote], "reason": "It says so.", "verdict": "met"}
