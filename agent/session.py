@@ -371,7 +371,7 @@ class InterviewSession:
         before = kept.interview.results.get(section)
         if result.status == "unscored" and before is not None and before.status == "graded":
             return before  # a second grading that failed takes nothing away
-        if before is not None and before.change is not None and result.change is not None and result.change.status == "unscored":
+        if before is not None and before.change is not None and before.change.after is not None and result.failed:
             result = result.model_copy(update={"change": before.change})
         await kept._append(SectionGraded(elapsed=kept.interview.elapsed, at=self._now(), result=result))
         return result

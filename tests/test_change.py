@@ -1,20 +1,27 @@
 """What a candidate makes of a changed constraint is graded as a criterion of its own, from words on either side of it, and counts in no score."""
 
 import json
+import re
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from agent.assembly import Parts
+from agent.clock import ManualClock
 from agent.errors import ModelUnavailable
 from agent.grader import EmbeddedGrader, ModelGrader
 from agent.library import Library
-from agent.llm import ScriptedChatModel
+from agent.llm import Message, ScriptedChatModel
 from agent.prompts import Prompts
 from agent.rendering import report_markdown, scorecard_fragment
 from agent.schema import ChangeVerdict, ConstraintChange, Move, Scorecard, SectionResult, Transcript, Turn
 from agent.scope import Assessment
 from agent.scoring import scorecard
+from agent.session import Desk, InterviewSession
+from agent.updates import Update
+from page.results import ungraded
 from tests.model_parts import estimator
 
 SCENARIO, CHANGE, SECTION = "url-shortener", "cup-final-link", "7"
@@ -178,6 +185,83 @@ async def test_a_failed_model_leaves_the_change_unscored_and_the_section_graded(
 async def test_silence_after_the_change_costs_no_request(library: Library) -> None:
     found, model = await judged(library, assessment=assessed(library))
     assert found.status == "not_observed" and len(model.requests) == 1
+
+
+# --- in an interview --------------------------------------------------------------------------------------------
+
+
+def scripted(*changes: str) -> ScriptedChatModel:
+    """A model that meets nothing, and of the changed constraint says these, one after the other."""
+    left = list(changes)
+
+    def line(messages: Sequence[Message]) -> str:
+        if "changed a constraint" in messages[0].content:
+            return left.pop(0)
+        criteria = re.findall(r"^### (\S+)$", messages[0].content, re.MULTILINE)
+        return json.dumps({"verdicts": [{"criterion": c, "quotes": [], "reason": "No.", "verdict": "not_observed"} for c in criteria]})
+
+    return ScriptedChatModel([line], repeat=True)
+
+
+async def interviewed(desk: Desk, clock: ManualClock, *after: str, sections: tuple[str, ...], at_once: str = "") -> InterviewSession:
+    """An interview in which the constraint changed after the first answer. `at_once`: said then; `after`: said in the last section."""
+    session = await desk.start(desk.context.library.scenario(SCENARIO), "senior", 45, sections=sections, seed=0)
+    await heard(session.go_on())
+    clock.advance(0.5 * session.interview.sections[SECTION].seconds)
+    await heard(session.reply(BEFORE))
+    assert session.interview.changes_made == (CHANGE,)
+    if at_once:
+        await heard(session.reply(at_once))
+    if len(sections) > 1:
+        await heard(session.click("done"))
+        await heard(session.grade())
+    for text in after:
+        await heard(session.reply(text))
+    await heard(session.click("end"))
+    await heard(session.grade())
+    return session
+
+
+async def heard(updates: AsyncIterator[Update]) -> None:
+    async for _ in updates:
+        pass
+
+
+def changes_graded(parts: Parts, *replies: str) -> Parts:
+    return replace(parts, grader=ModelGrader(parts.library, scripted(*replies), parts.prompts, parts.estimator))
+
+
+async def test_a_change_whose_grader_failed_is_graded_again_when_it_is_wanted(
+    make_desk: Callable[[Parts], Desk], parts: Parts, clock: ManualClock
+) -> None:
+    session = await interviewed(make_desk(changes_graded(parts, "{", reply("move that link out to the CDN"))), clock, AFTER, sections=(SECTION,))
+    first = session.interview.results[SECTION]
+    assert (first.status, of(first).status) == ("graded", "unscored")
+    assert "Grade again" in ungraded(session.interview.results, parts.library)
+    await heard(session.grade(again=[SECTION]))
+    assert of(session.interview.results[SECTION]).status == "met"
+    assert ungraded(session.interview.results, parts.library) == ""
+
+
+async def test_a_revision_that_is_said_after_the_section_was_graded_is_graded_too(
+    make_desk: Callable[[Parts], Desk], parts: Parts, clock: ManualClock
+) -> None:
+    made = changes_graded(parts, reply("move that link out to the CDN"))  # silence after the change costs no call
+    session = await interviewed(make_desk(made), clock, AFTER, sections=(SECTION, "8"))
+    assert of(session.interview.results[SECTION]).status == "met"
+
+
+async def test_a_second_grading_that_fails_takes_no_verdict_on_the_change_away(
+    make_desk: Callable[[Parts], Desk], parts: Parts, clock: ManualClock
+) -> None:
+    made = changes_graded(parts, reply("move that link out to the CDN", verdict="partial"), "{")
+    session = await interviewed(make_desk(made), clock, AFTER, sections=(SECTION, "8"), at_once=AFTER)
+    assert of(session.interview.results[SECTION]).status == "partial"
+
+
+async def test_a_second_grading_that_fails_is_no_low_verdict_either(make_desk: Callable[[Parts], Desk], parts: Parts, clock: ManualClock) -> None:
+    session = await interviewed(make_desk(changes_graded(parts, "{")), clock, AFTER, sections=(SECTION, "8"))
+    assert of(session.interview.results[SECTION]).status == "unscored"
 
 
 # --- what is kept and shown -------------------------------------------------------------------------------------
