@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from statistics import fmean
 
 from agent.candidate import Spoken, open_section, spoken
 from agent.clock import spoken as time_left
@@ -23,11 +24,11 @@ class ModelCandidate:
     """Lets a language model answer. What fails for the moment is asked once more; then the failure is the caller's."""
 
     def __init__(self, model: ChatModel, persona: str, manner: Manner, prompts: Prompts, library: Library) -> None:
-        self._model, self._manner, self._prompts, self._library = model, manner.manner, prompts, library
+        self._model, self._manner, self._prompts, self._library = model, manner, prompts, library
         self.name = f"{persona}, played by {model.name}"
 
     async def answer(self, interview: Interview) -> Spoken:
-        """The model's words, at the pace of speech. Raises ModelUnavailable, also for a reply without any."""
+        """The model's words, after as long as the persona thinks on average. Raises ModelUnavailable, also for a reply without any."""
         messages = self._messages(interview)
         try:
             return await self._said(messages)
@@ -42,7 +43,7 @@ class ModelCandidate:
         text = _NOT_OWN.split(_LABEL.sub("", whole))[0].strip()[:LONGEST]
         if not text:
             raise ModelUnavailable(f"The model {self._model.name} gave no words.")
-        return spoken(text)
+        return spoken(text, fmean(self._manner.thinks))
 
     def _messages(self, interview: Interview) -> list[Message]:
         """The stable part first, then the latest turns: the candidate's own are the model's, the interviewer's are fenced."""
@@ -53,7 +54,7 @@ class ModelCandidate:
             title=started.scenario.title,
             brief=started.scenario.brief.strip(),
             level=started.level,
-            manner=self._manner,
+            manner=self._manner.manner,
             fence=mark,
             section=f"{section.id} {section.title}",
             purpose=section.purpose,

@@ -168,7 +168,7 @@ def _scorecard(found: Played, graded: bool) -> list[str]:
 
 
 def by_persona(outcomes: Sequence[Outcome]) -> dict[str, dict[str, float | None]]:
-    """Persona -> its figures: means over its interviews, except for counts and real time, which are sums."""
+    """Persona -> its figures: means over its interviews; the longest overrun; sums of the counts and of real time."""
     return {name: _figures([one for one in outcomes if one.persona == name]) for name in dict.fromkeys(one.persona for one in outcomes)}
 
 
@@ -190,7 +190,7 @@ def _figures(some: Sequence[Outcome]) -> dict[str, float | None]:
 def play_table(outcomes: Sequence[Outcome], minutes: float) -> Table:
     """A line for each persona, and one for all."""
     table = Table(title=f"Simulated candidates, {minutes:g} minutes", title_justify="left")
-    heads = ("persona", "interviews", "failed", "turns", "sections", "longest overrun, s", "hints", "nudges", "overall score", "real time, s")
+    heads = ("persona", "played", "failed", "turns", "sections", "overrun, s", "hints", "nudges", "score", "time, s")
     for name in heads:
         table.add_column(name, justify="left" if name == "persona" else "right", no_wrap=name == "persona")
     for persona, figures in {**by_persona(outcomes), "all": _figures(outcomes)}.items():

@@ -200,6 +200,12 @@ async def test_a_model_that_fails_for_a_moment_is_asked_once_more(parts: Parts, 
     assert (answer.text, len(model.requests)) == ("Here I am.", 2)
 
 
+async def test_a_model_thinks_as_long_as_the_persona_that_it_plays(parts: Parts, opened: Callable[[], Awaitable[Interview]]) -> None:
+    interview = await opened()
+    candidate = cast("model:clock-runner", interview.started.scenario, 0, parts, ScriptedChatModel(["Let me begin."]))
+    assert (await candidate.answer(interview)).seconds == pytest.approx((150 + 420) / 2 + 3 * 60 / WORDS_A_MINUTE)
+
+
 @pytest.mark.parametrize("failure", [ModelUnavailable("the endpoint is gone"), "Interviewer: I only play the other side."])
 async def test_a_model_that_fails_ends_the_play_and_keeps_what_was_said(parts: Parts, failure: Exception | str) -> None:
     model = ScriptedChatModel(["I would start with the users.", failure])

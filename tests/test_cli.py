@@ -92,7 +92,7 @@ def test_play_interviews_a_persona(home: Path, agent: Agent) -> None:
 
 
 def test_play_keeps_what_was_said_when_the_candidates_model_fails(home: Path, agent: Agent, server: OpenAIServer) -> None:
-    server.script(says("I would start with the users."), fails(500))
+    server.script(says("I would start with the users."), fails(500), fails(500))
     environment = {"OPENAI_BASE_URL": server.url, "AGENT_MODEL": "gpt-x"}
     done = agent("play", "team-chat", "--candidate", "model:mid", "--model", "embedded", **environment)
     (kept,) = (home / "unfinished").glob("*.json")
