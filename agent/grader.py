@@ -147,11 +147,15 @@ class GivenVerdicts(BaseModel):
 class ModelGrader:
     """Lets a language model judge, and code check: quotes must be the candidate's own words and can be evidence; points are computed here.
 
-    `elsewhere`: how many of the candidate's words from other sections it reads beside the section's own turns.
+    `elsewhere`: how many of the candidate's words from other sections it reads beside the section's own turns. `changes`: whether it also
+    judges the response to a constraint change; the evals have no gold for that, so they do not ask.
     """
 
-    def __init__(self, library: Library, model: ChatModel, prompts: Prompts, estimator: Estimator, elsewhere: int = ELSEWHERE) -> None:
+    def __init__(
+        self, library: Library, model: ChatModel, prompts: Prompts, estimator: Estimator, elsewhere: int = ELSEWHERE, changes: bool = True
+    ) -> None:
         self._library, self._model, self._prompts, self._estimator, self._elsewhere = library, model, prompts, estimator, elsewhere
+        self._judges_changes = changes
         self._changes = ChangeGrader(model, prompts, estimator, elsewhere)
         self.name = model.name
 
@@ -183,7 +187,7 @@ class ModelGrader:
         return {name: verdict.model_copy(update={"attempts": 2}) for name, verdict in checked.items()}
 
     async def _change(self, assessment: Assessment) -> ChangeVerdict | None:
-        response = response_in(assessment, self._library)
+        response = response_in(assessment, self._library) if self._judges_changes else None
         return await self._changes.grade(response) if response else None
 
     async def _ask(self, scope: Scope, criteria: Sequence[Criterion], remark: str = "") -> dict[str, GivenVerdict]:

@@ -58,7 +58,7 @@ class Bench:
         if self.model == EMBEDDED:
             return StoredGrader(embedded_name(self.library, self.variant.thresholds), self)
         model = RecordedChatModel(self.model, self.store, repeat=trial, failures=self.failures, asked=self.asked)
-        return ModelGrader(self.library, model, self.variant.prompts, self.estimator(), self.elsewhere)
+        return ModelGrader(self.library, model, self.variant.prompts, self.estimator(), self.elsewhere, changes=False)
 
 
 class StoredGrader:
