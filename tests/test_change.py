@@ -133,7 +133,7 @@ def test_most_examples_revise_and_few_near_misses_do(parts: Parts) -> None:
                     left = {wanted: tuple(one for one in getattr(rubric, wanted) if one != text)}
                     revisions = parts.estimator.revisions
                     found.append(revisions.odds(revisions.features(rubric.model_copy(update=left), [text]))[0] > 0)
-        return sum(found) / len(found)
+        return float(sum(found) / len(found))
 
     assert met("examples") > 0.75 and met("near_misses") < 0.1
 
