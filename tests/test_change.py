@@ -251,6 +251,19 @@ async def test_a_revision_that_is_said_after_the_section_was_graded_is_graded_to
     assert of(session.interview.results[SECTION]).status == "met"
 
 
+def test_later_words_that_revise_are_news_where_the_change_was_not_met(parts: Parts, clock: ManualClock) -> None:
+    observer = parts.context(clock).observer
+
+    def news(later: str, status: str) -> bool:
+        assessment = assessed(parts.library, later=(later,))
+        result = embedded(parts, assessment)
+        verdicts = [verdict.model_copy(update={"status": "met", "chances": None}) for verdict in result.verdicts]  # of a model; nothing else is open
+        known = {"verdicts": tuple(verdicts), "change": of(result).model_copy(update={"status": status}), "seen": 3}
+        return observer.said_later(assessment, result.model_copy(update=known))
+
+    assert [news(AFTER, "not_observed"), news(LATER, "not_observed"), news(AFTER, "met")] == [True, False, False]
+
+
 async def test_a_second_grading_that_fails_takes_no_verdict_on_the_change_away(
     make_desk: Callable[[Parts], Desk], parts: Parts, clock: ManualClock
 ) -> None:
