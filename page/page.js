@@ -256,15 +256,15 @@ const interviewPage = (() => {
     return left.section <= 0 ? "This section's time is over. Send what you have; the next answer moves on." : "";
   }
 
-  let pressed = now(); // when a key was pressed last: who types is not silent
-  document.addEventListener("keydown", () => { pressed = now(); });
-  document.addEventListener("pointerdown", () => { pressed = now(); });
+  let touched = now(); // when a key was pressed last: who types is not silent
+  document.addEventListener("keydown", () => { touched = now(); });
+  document.addEventListener("pointerdown", () => { touched = now(); });
 
   async function beat() {
     const { screen, interview } = current();
     if (screen !== "interview" || !interview) return;
     try {
-      const reply = await fetch(`beat/${interview}?idle=${Math.round((now() - pressed) / 1000)}`, { method: "POST", keepalive: true });
+      const reply = await fetch(`beat/${interview}?idle=${Math.round((now() - touched) / 1000)}`, { method: "POST", keepalive: true });
       if (reply.status === 404 || reply.status === 403) return void location.reload();
       if (!reply.ok) throw new Error(String(reply.status));
       alive(await reply.json());
