@@ -153,7 +153,7 @@ class Estimator:
         first = text.find(quote)
         held = [p.text for p in self._rules.pieces(1, text, asked) if (at := text.find(p.text)) < first + len(quote) and first < at + len(p.text)]
         read = self._classifier.logits([quote, sentence, *held]).mean(axis=2)
-        if float(read.max()) < self._weights["floor"]["quoted"]:
+        if float(read.max()) < self._weights["floor"]["piece"]:
             return "It says nothing about the design."
         return "It says nothing about this criterion." if float(read[:2, place].max()) < self._weights["floor"]["quote"] else None
 

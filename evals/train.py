@@ -46,7 +46,7 @@ HALF = bool(torch.cpu.get_capabilities().get("avx512_bf16"))  # half precision h
 POSITIVE = 3.0  # weight of a label that gives credit: most labels give none
 SMOOTHING = 4.0  # interviews' worth of the mean that a criterion's own frequencies are mixed with
 COVERAGE = 0.7  # share of verdicts that are given, on the halves; the others are unclear
-PIECE_FLOOR, QUOTED_FLOOR, QUOTE_FLOOR = 0.005, 0.02, 0.01  # share of deciding quotes that each floor may cost under which words show nothing
+PIECE_FLOOR, QUOTE_FLOOR = 0.005, 0.01  # share of deciding quotes that each floor may cost under which words show nothing
 FEWEST = 10  # texts with a label, one of them with credit, that a criterion needs to be known afterwards
 NEGATIVE = 0.15  # weight of a statement that earns nothing, as an answer of its own, beside an interview's criterion
 ATTACKS = ("refusal", "name_drop", "question", "off_topic")  # kinds of statements of which at most 5 % may count as met
@@ -254,15 +254,13 @@ class Trainer:
         }
 
     def _floors(self) -> dict[str, Any]:
-        """The readings below which words show nothing. Of any criterion: `piece` when they are read for an estimate, `quoted` when a model quotes
-        them, which needs more; `quote` of the criterion that a model quotes them for."""
-        piece, quoted = (float(value) for value in np.quantile(self.pieces, (PIECE_FLOOR, QUOTED_FLOOR)))
-        quote = float(np.quantile(self.quotes, QUOTE_FLOOR))
-        strongest = np.array(self.chatter).max(axis=1)
-        passed = (strongest >= quoted)[:, None] & (np.array(self.chatter) >= quote)
-        typer.echo(f"Floors: of {len(strongest)} texts that show nothing {(strongest >= piece).mean():.3f} lie above that of a piece;")
-        typer.echo(f"  quoted by a model for a criterion, {passed.mean():.4f} lie above both others")
-        return {"piece": round(piece, 4), "quoted": round(quoted, 4), "quote": round(quote, 4)}
+        """The readings below which words show nothing: `piece` of any criterion, `quote` of the criterion that a model quotes them for."""
+        piece, quote = float(np.quantile(self.pieces, PIECE_FLOOR)), float(np.quantile(self.quotes, QUOTE_FLOOR))
+        design = np.array(self.chatter).max(axis=1) >= piece
+        passed = design[:, None] & (np.array(self.chatter) >= quote)
+        typer.echo(f"Floors: of {len(self.chatter)} texts that show nothing {design.mean():.3f} lie above that of a piece,")
+        typer.echo(f"  and {passed.mean():.3f} of the times that a model quotes one for a criterion above both")
+        return {"piece": round(piece, 4), "quote": round(quote, 4)}
 
 
 def held_out(rows: Array, labels: npt.NDArray[Any], weights: Array, groups: npt.NDArray[Any]) -> Array:

@@ -29,7 +29,10 @@ SAID = {
         "0",
         "This hour tests how I think aloud, while at work in {place} I would first measure the old code for a fortnight.",
     ),
-    "framing-team-familiarity": ("0", "My people in {place} ship Java and MySQL, so I stay with these two although others are faster."),
+    "framing-team-familiarity": (
+        "0",
+        "The team in {place} ships Java and MySQL every week, so we stay with that stack; a store that is new to them would cost us two months.",
+    ),
     "framing-time-plan": ("0", "Five minutes go to the scope, as in {place}, and ten are left for the services."),
     "main-request-walked": ("2", "A tap in {place} reaches the gateway, then the link program, and that reads one row of MySQL."),
     "tier-jobs-kept-apart": ("2", "The door in {place} only checks who somebody is, and the rules live behind it in one program."),

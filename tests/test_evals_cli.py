@@ -145,7 +145,7 @@ def test_trials_cases_and_sections_can_be_chosen(evals: Evals, endpoint: OpenAIS
 
 
 def test_a_request_that_failed_makes_exit_2_and_only_it_is_asked_again(evals: Evals, endpoint: OpenAIServer, cases: Dataset) -> None:
-    endpoint.always = failing_on(judge(cases), "Porto ship Java|### framing-time-plan", fails(401))  # type: ignore[assignment]
+    endpoint.always = failing_on(judge(cases), "Porto ships Java|### framing-time-plan", fails(401))  # type: ignore[assignment]
     first = evals(*ASK, "--json")
     assert first.code == 2 and first.json["unscored"] == 9 and first.json["calls"]["failed"] == 1
     assert len(endpoint.requests) == GRADINGS and len(saved()) == 1
@@ -155,7 +155,7 @@ def test_a_request_that_failed_makes_exit_2_and_only_it_is_asked_again(evals: Ev
 
 
 def test_a_reply_that_never_fits_is_a_result_of_the_model_and_no_failure_of_the_run(evals: Evals, endpoint: OpenAIServer, cases: Dataset) -> None:
-    endpoint.always = failing_on(judge(cases), "Porto ship Java|### framing-time-plan", says("No."))  # type: ignore[assignment]
+    endpoint.always = failing_on(judge(cases), "Porto ships Java|### framing-time-plan", says("No."))  # type: ignore[assignment]
     done = evals(*ASK, "--json")
     assert done.code == 0 and done.json["unscored"] == 9 and done.json["calls"]["invalid_first"] == 1
 

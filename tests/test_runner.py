@@ -178,7 +178,7 @@ def failing_on(good: "object", words: str, failure: Behaviour) -> "object":
 
 async def test_a_failed_request_is_unscored_now_and_asked_again_by_the_next_run(server: OpenAIServer, inputs: Inputs, store: ReplyStore) -> None:
     good = judge(inputs.dataset)
-    server.always = failing_on(good, "Porto ship Java|### framing-time-plan", fails(401))  # type: ignore[assignment]
+    server.always = failing_on(good, "Porto ships Java|### framing-time-plan", fails(401))  # type: ignore[assignment]
     evaluation = await filled(server, inputs, store)
     run = evaluation.scored()
     assert len(server.requests) == GRADINGS, "a failure that does not pass is not tried again"
