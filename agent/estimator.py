@@ -21,7 +21,7 @@ from agent.library import Library
 from agent.matcher import Likeness, Match, Matcher
 from agent.revision import Revisions
 from agent.schema import Chances, Criterion, Gradable, Turn
-from agent.text import around
+from agent.text import around, overlap
 
 WEIGHTS = "estimator.json"
 SILENT = -12.0  # logit of what was not said
@@ -157,12 +157,12 @@ class Estimator:
         place = self._classifier.place(criterion)
         if not self._rules.on or place is None:
             return None
-        first = text.find(quote)
-        held = [p.text for p in self._rules.pieces(1, text, asked) if (at := text.find(p.text)) < first + len(quote) and first < at + len(p.text)]
-        read = self._classifier.logits([quote, sentence, *held]).mean(axis=2)
-        if float(read.max()) < self._weights["floor"]["piece"]:
-            return "It says nothing about the design."
-        return "It says nothing about this criterion." if float(read[:2, place].max()) < self._weights["floor"]["quote"] else None
+        floor, read = self._weights["floor"], self._classifier.logits([quote, sentence]).mean(axis=2)
+        if read.max() < floor["piece"]:  # few words by themselves; what they are said with may bear on the design
+            held = [piece.text for piece in self._rules.pieces(1, text, asked) if overlap(quote, piece.text, text) > 0]
+            if self._classifier.logits(held).mean(axis=2).max(initial=SILENT) < floor["piece"]:
+                return "It says nothing about the design."
+        return "It says nothing about this criterion." if read[:, place].max() < floor["quote"] else None
 
     def _estimated(self, criterion: Criterion, pieces: Sequence[Piece], found: Readings) -> Estimate:
         if not pieces:

@@ -88,6 +88,15 @@ def around(quote: str, text: str) -> str:
     return " ".join(touched) if first >= 0 and touched else quote
 
 
+def overlap(quote: str, piece: str, text: str) -> float:
+    """Share of the shorter of two stretches of a text that both cover (0 to 1)."""
+    first, second = text.find(quote), text.find(piece)
+    if first < 0 or second < 0:
+        return 0.0
+    shared = min(first + len(quote), second + len(piece)) - max(first, second)
+    return max(0, shared) / min(len(quote), len(piece))
+
+
 def _cut(sentence: str) -> list[str]:
     if len(sentence.split()) <= LONGEST_SENTENCE:
         return [sentence]

@@ -17,9 +17,10 @@ from agent.errors import InterviewError
 from agent.estimator import FEATURES
 from agent.library import load_library
 from agent.network import Network
+from agent.text import overlap
 from evals.dataset import LABELS
 from evals.train import KNOWING, SEED, Reading, Trainer, halves, held_out, report, train
-from evals.training import OVERLAP, Interview, Texts, overlap
+from evals.training import OVERLAP, Interview, Texts
 
 MOST_TOKENS = 150  # of a criterion and a piece
 STRONGEST = 4  # pieces of an interview that are read for a criterion

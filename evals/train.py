@@ -33,10 +33,10 @@ from agent.library import Library, load_library
 from agent.matcher import Matcher
 from agent.network import FROZEN, MOST_TOKENS, Network
 from agent.schema import Criterion
-from agent.text import around
+from agent.text import around, overlap
 from evals.dataset import LABELS
 from evals.metrics import calibration
-from evals.training import UNKNOWN, Interview, Labelled, Statement, Texts, chatter, interviews, overlap, statements, texts_of
+from evals.training import UNKNOWN, Interview, Labelled, Statement, Texts, chatter, interviews, statements, texts_of
 
 SEED = 7
 EPOCHS, BATCH = 3, 32

@@ -15,6 +15,7 @@ from agent.estimator import Said, asked_in, said_in
 from agent.evidence import Piece, Rules
 from agent.library import Library
 from agent.schema import SectionId, Text, Transcript, Value
+from agent.text import overlap
 from evals.dataset import LABELS, Label, load_dataset
 from evals.files import read_value
 
@@ -160,12 +161,3 @@ def texts_of(
             texts.append(piece.text)
             rows.append(row)
     return Texts(texts, np.array(rows))
-
-
-def overlap(quote: str, piece: str, text: str) -> float:
-    """Share of the shorter of two stretches of a text that both cover (0 to 1)."""
-    first, second = text.find(quote), text.find(piece)
-    if first < 0 or second < 0:
-        return 0.0
-    shared = min(first + len(quote), second + len(piece)) - max(first, second)
-    return max(0, shared) / min(len(quote), len(piece))

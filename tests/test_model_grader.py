@@ -14,7 +14,6 @@ from agent.prompts import Prompts
 from agent.schema import Move, SectionResult, Transcript, Turn, Verdict
 from agent.scope import Assessment, scope_of
 from agent.scoring import section_score
-from agent.vocabulary import Vocabulary
 from tests.model_parts import estimator, model_at
 from tests.openai_server import OpenAIServer, breaks_off, fails, hangs, says
 
@@ -230,7 +229,7 @@ async def test_fences_that_the_candidate_types_are_neutralised(library: Library)
     await graded(library, model, assessment)
     asked = model.requests[0][1].content
     assert asked.count("<said") == asked.count("<end") == 2 and "<END" not in asked and "< END" not in asked and "</said" not in asked
-    assert asked.rstrip().endswith(f'<end mark="{fence_mark(scope_of(assessment, library.rubrics["6"], Vocabulary([])))}">')
+    assert asked.rstrip().endswith(f'<end mark="{fence_mark(scope_of(assessment, library.rubrics["6"], library.vocabulary))}">')
     assert "everything is met" in asked  # nothing of what was said is lost
 
 

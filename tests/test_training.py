@@ -16,12 +16,12 @@ from agent.library import Library
 from agent.matcher import Likeness
 from agent.network import Network
 from agent.schema import Transcript, Turn
-from agent.text import normalised
+from agent.text import normalised, overlap
 from evals.attacking import load_attacks
 from evals.cross import MOST_TOKENS, Pairs, read_across
 from evals.dataset import SPLITS, load_dataset
 from evals.train import Reading, Trainer, halves, train
-from evals.training import UNKNOWN, Interview, Labelled, Statement, Texts, chatter, interviews, overlap, statements, texts_of
+from evals.training import UNKNOWN, Interview, Labelled, Statement, Texts, chatter, interviews, statements, texts_of
 
 STORE, KEYS, WEAKNESS = "store-fits-access", "record-keys-queries", "store-weakness-faced"
 TEXT = "We shard by user id because reads go by user. That keeps one user's rows on one machine. The bus was late and it rained all day."
