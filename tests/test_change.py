@@ -25,7 +25,7 @@ from page.results import ungraded
 from tests.model_parts import estimator
 
 SCENARIO, CHANGE, SECTION = "url-shortener", "cup-final-link", "7"
-BEFORE = "We also cache redirects at the edge, for one minute, since most links hardly ever get another target."
+BEFORE = "We also cache redirects in the CDN, for one minute, and our pods only answer what the cache does not have."
 AFTER = (
     "With eighty thousand on one link I'd move that link out to the CDN and not to our pods any more. "
     "The cache time must go from a minute to maybe three seconds then, because of the half time switch."
@@ -146,7 +146,7 @@ def section_reply(library: Library) -> str:
     return json.dumps({"verdicts": none})
 
 
-def reply(after: str, before: str = "cache redirects at the edge, for one minute", verdict: str = "met") -> str:
+def reply(after: str, before: str = "cache redirects in the CDN, for one minute", verdict: str = "met") -> str:
     return json.dumps({"before": [before], "after": [after], "reason": "It moves.", "verdict": verdict})
 
 
@@ -164,7 +164,7 @@ async def test_a_model_judges_in_one_call_of_its_own_and_its_quotes_are_found(li
 
 
 async def test_a_quote_from_the_wrong_side_of_the_change_is_asked_for_again_and_then_unscored(library: Library) -> None:
-    wrong = reply("cache redirects at the edge, for one minute")
+    wrong = reply("cache redirects in the CDN, for one minute")
     found, model = await judged(library, wrong, wrong)
     assert (found.status, found.attempts, len(model.requests)) == ("unscored", 2, 3)
     assert "could not be used" in model.requests[2][0].content
