@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agent.errors import ConfigurationError
+from agent.key_terms import KeyTerms
 from agent.library import Library, load_library
 from agent.manners import PERSONAS
 from agent.personas import Cast
 from agent.schema import LEVELS, Scenario
+from agent.text import content_words
 
 
 def warnings(library: Library) -> list[str]:
@@ -19,11 +21,21 @@ def warnings(library: Library) -> list[str]:
     for section, rubric in library.rubrics.items():
         if not 8 <= len(rubric.criteria) <= 14:
             found.append(f"section {section} has {len(rubric.criteria)} criteria; 8 to 14 work well")
+    found += _leaks(library)
     for scenario in library.scenarios.values():
         if len(scenario.facts) < 20:
             found.append(f"scenario {scenario.id} has {len(scenario.facts)} facts; 20 or more are wanted")
         found += [f"scenario {scenario.id} {problem}" for problem in _thin(scenario, library)]
     return found
+
+
+def _leaks(library: Library) -> Iterator[str]:
+    """Follow-ups that bring up a word of the answer before the candidate does."""
+    terms = KeyTerms(library)
+    for name, criterion in library.criteria.items():
+        for question in criterion.follow_ups:
+            if told := content_words(question) & terms.of(criterion):
+                yield f"a follow-up of {name} names the answer ({', '.join(sorted(told))}): {question}"
 
 
 def _thin(scenario: Scenario, library: Library) -> Iterator[str]:

@@ -6,13 +6,13 @@ The recorded interviewer's own words stand in the state, as if he had conducted 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from agent.clock import divide
 from agent.errors import InterviewError
 from agent.events import Answered, Asked, SectionOpened, Started
 from agent.graph import build_conduct
+from agent.key_terms import KeyTerms
 from agent.library import Library
 from agent.replies import MissingReply
 from agent.schema import Criterion, Move
@@ -22,8 +22,6 @@ from evals.dataset import Case
 
 PROBES = ("follow_up", "hint")  # moves that aim at a criterion
 WORDS_A_MINUTE = 150.0  # how fast the recorded candidates speak
-RARE = 0.15  # a word that stands in fewer than this share of the criteria is particular to those in which it stands
-SHARED = 2  # ... and a key term of a criterion when so many of its example answers hold it
 
 
 @dataclass(frozen=True)
@@ -132,31 +130,6 @@ class Conductor:
     def _leaks(self, position: Position, asked: Asked, criterion: Criterion) -> tuple[str, ...]:
         known = content_words(" ".join([*(turn.text for turn in position.interview.turns), position.interview.started.scenario.brief]))
         return tuple(sorted((content_words(asked.text) & self._terms.of(criterion)) - known))
-
-
-class KeyTerms:
-    """The words that give a criterion's answer away: they stand in several of its example answers, and in few other criteria."""
-
-    def __init__(self, library: Library) -> None:
-        self._library = library
-
-    def of(self, criterion: Criterion) -> set[str]:
-        """Stemmed key terms; words of the criterion's own question bank are no less telling for standing there."""
-        return self._terms[criterion.id]
-
-    @cached_property
-    def _terms(self) -> dict[str, set[str]]:
-        criteria = self._library.criteria
-        spoken = {name: [content_words(example) for example in c.examples] for name, c in criteria.items()}
-        counts: dict[str, int] = {}
-        for examples in spoken.values():
-            for word in set().union(*examples):
-                counts[word] = counts.get(word, 0) + 1
-        most = RARE * len(criteria)
-        return {
-            name: {word for word in set().union(*examples) if counts[word] <= most and sum(word in example for example in examples) >= SHARED}
-            for name, examples in spoken.items()
-        }
 
 
 def _questions(text: str) -> list[str]:

@@ -9,6 +9,7 @@ import pytest
 from agent.assembly import Parts
 from agent.clock import ManualClock
 from agent.events import Asked
+from agent.key_terms import KeyTerms
 from agent.library import Library
 from agent.llm import ScriptedChatModel
 from agent.model_interviewer import ModelInterviewer
@@ -17,7 +18,7 @@ from agent.replies import ReplyStore
 from agent.schema import Move
 from agent.state import InterviewContext
 from agent.text import content_words
-from evals.conduct import Conductor, KeyTerms, Next, Position, figures, lines
+from evals.conduct import Conductor, Next, Position, figures, lines
 from evals.dataset import Case, Dataset
 from tests.eval_cases import small_dataset
 
