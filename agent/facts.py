@@ -7,11 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from agent.encoder import Encoder, Vectors
+from agent.fact_reader import FactReader
 from agent.intents import DIRECT, INTERROGATIVE, SUPPOSING, command_of
 from agent.schema import Fact, Scenario
 from agent.text import content_words, sentences, words
 
-FACT_MATCH = 0.56  # cosine of a question to a way of asking for a fact, from which on it asks for that fact
+LIKELY = 0.0  # log-odds of a fact against none, from which on a question asks for it
+SURE = 2.0  # ... for a statement that only ends in a question mark
+FACT_MATCH = 0.56  # where the reader does not know the scenario: cosine of a question to a way of asking for a fact
 CLOSE_MATCH = 0.66  # ... for a statement that only ends in a question mark
 FACT_TIE = 0.05  # two facts nearer to each other than this are decided by shared words
 TERSE = 5  # words: "QPS?" and "and the budget?" ask without a question's form
@@ -30,11 +33,25 @@ class Asked:
     more: bool = False
 
 
+@dataclass(frozen=True)
+class Question:
+    """A sentence that may ask for something; `lead`: what was said right before it; `formed`: it has a question's form."""
+
+    lead: str
+    text: str
+    formed: bool
+
+    @property
+    def plain(self) -> bool:
+        """Whether it asks as people ask for facts: in a question's form, or in a few words."""
+        return self.formed or len(words(self.text)) <= TERSE
+
+
 class FactFinder:
     """Finds the hidden facts that a candidate asks for. The same question always finds the same facts."""
 
-    def __init__(self, encoder: Encoder) -> None:
-        self._encoder = encoder
+    def __init__(self, encoder: Encoder, reader: FactReader | None = None) -> None:
+        self._encoder, self._reader = encoder, reader or FactReader(encoder)
         self._asks: dict[tuple[Fact, ...], tuple[list[Fact], list[str], Vectors]] = {}
 
     def find(self, scenario: Scenario, text: str, assumed: Sequence[str] = ()) -> Asked:
@@ -42,17 +59,24 @@ class FactFinder:
         found: list[str] = []
         recalled: list[str] = []
         missed = False
-        for question, formed in self._questions(text):
-            plain = formed or len(words(question)) <= TERSE
-            fact = self._best(scenario, question, FACT_MATCH if plain else CLOSE_MATCH)
+        for question in _questions(text):
+            fact, asks = self._read(scenario, question)
             if fact is not None:
                 found.append(fact)
-            elif formed and (earlier := self._recalled(question, assumed)) is not None:
+            elif asks and (earlier := self._recalled(question.text, assumed)) is not None:
                 recalled.append(earlier)
             else:
-                missed = missed or formed
+                missed = missed or asks
         told = tuple(dict.fromkeys(found))
         return Asked(told[:MOST_FACTS], tuple(dict.fromkeys(recalled)), missed, len(told) > MOST_FACTS)
+
+    def _read(self, scenario: Scenario, question: Question) -> tuple[str | None, bool]:
+        """The fact that a question asks for; and whether it asks for anything at all."""
+        reading = self._reader.read(scenario, question.lead, question.text)
+        if reading is None:
+            return self._best(scenario, question.text, FACT_MATCH if question.plain else CLOSE_MATCH), question.formed
+        told = reading.odds >= (LIKELY if question.plain else SURE)
+        return reading.fact if told else None, question.formed and reading.asks
 
     def _recalled(self, question: str, assumed: Sequence[str]) -> str | None:
         """The assumption that a question is about; the latest of several that are as near."""
@@ -78,22 +102,6 @@ class FactFinder:
 
         return owners[max(close, key=rank)].id
 
-    def _questions(self, text: str) -> list[tuple[str, bool]]:
-        """The sentences that ask for something, each with whether it has a question's form.
-
-        A statement with a question mark ("With a queue, maybe?") asks for a fact only if one fits it well; a question that
-        the candidate goes on to answer asks for nothing.
-        """
-        parts = [piece for sentence in sentences(text) for piece in _split_questions(sentence)]
-        found: list[tuple[str, bool]] = []
-        for i, part in enumerate(parts):
-            marked = part.rstrip().endswith("?")
-            if not (marked or DIRECT.search(part)) or len(words(" ".join(parts[i + 1 :]))) > 40 or command_of(part):
-                continue
-            formed = not marked or (bool(INTERROGATIVE.search(part)) and not SUPPOSING.search(part))
-            found.append((part, formed))
-        return found
-
     def _encoded(self, scenario: Scenario) -> tuple[list[Fact], list[str], Vectors]:
         facts = scenario.facts
         if facts not in self._asks:
@@ -101,6 +109,26 @@ class FactFinder:
             asks = [ask for fact in facts for ask in fact.asks]
             self._asks[facts] = (owners, asks, self._encoder.encode(asks))
         return self._asks[facts]
+
+
+def _questions(text: str) -> list[Question]:
+    """The sentences that ask for something.
+
+    A statement with a question mark ("With a queue, maybe?") asks for a fact only if one fits it well; a question that
+    the candidate goes on to answer asks for nothing.
+    """
+    parts = [piece for sentence in sentences(text) for piece in _split_questions(sentence)]
+    found: list[Question] = []
+    lead: list[str] = []
+    for i, part in enumerate(parts):
+        marked = part.rstrip().endswith("?")
+        if not (marked or DIRECT.search(part)) or len(words(" ".join(parts[i + 1 :]))) > 40 or command_of(part):
+            lead.append(part)
+            continue
+        formed = not marked or (bool(INTERROGATIVE.search(part)) and not SUPPOSING.search(part))
+        found.append(Question(" ".join(lead), part, formed))
+        lead = []
+    return found
 
 
 def _split_questions(sentence: str) -> list[str]:
