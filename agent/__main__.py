@@ -14,9 +14,9 @@ from agent.errors import ConfigurationError, InterviewError
 
 if TYPE_CHECKING:
     from agent.assembly import Parts
+    from agent.desk import Desk
     from agent.play import Played
     from agent.schema import Level, Scenario, Scorecard, SectionResult, Transcript
-    from agent.session import Desk
     from agent.settings import Settings
 
 app = typer.Typer(

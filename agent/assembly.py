@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from agent.classifier import Classifier
 from agent.clock import Clock, SystemClock
+from agent.desk import GRACE, Desk
 from agent.encoder import Encoder
 from agent.errors import ConfigurationError
 from agent.estimator import Estimator
@@ -19,7 +20,6 @@ from agent.model_interviewer import ModelInterviewer
 from agent.observer import Observer
 from agent.prompts import Prompts
 from agent.retrieval import Retriever
-from agent.session import GRACE, Desk
 from agent.settings import EMBEDDED, Settings
 from agent.state import InterviewContext
 from agent.store import EventStore

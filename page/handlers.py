@@ -9,11 +9,12 @@ from typing import Any, cast
 import gradio as gr
 
 from agent.assembly import Parts
+from agent.desk import Desk
 from agent.drafting import draft_scenario
 from agent.errors import Conflict, InterviewError, NotFound
 from agent.events import Intent, Label
 from agent.schema import Level, Persona, Scenario
-from agent.session import Desk, InterviewSession
+from agent.session import InterviewSession
 from agent.settings import EMBEDDED
 from agent.updates import Graded, Restarted, ScorecardReady, Token, TurnAdded, Update
 from page import chat, results, start

@@ -6,8 +6,9 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 
 from agent.assembly import Parts
+from agent.desk import Desk
 from agent.errors import InterviewError, NotFound
-from agent.session import Desk, InterviewSession
+from agent.session import InterviewSession
 from page.candidate import owner_of
 from page.status import Status, status_of
 

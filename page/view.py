@@ -7,8 +7,9 @@ from typing import Any
 import gradio as gr
 
 from agent.assembly import Parts
+from agent.desk import Desk
 from agent.schema import Scorecard, SectionResult
-from agent.session import Desk, InterviewSession
+from agent.session import InterviewSession
 from agent.settings import EMBEDDED
 from page import chat, results
 from page.aside import aside

@@ -9,9 +9,9 @@ import pytest
 
 from agent.assembly import Parts, assemble
 from agent.clock import ManualClock
+from agent.desk import Desk
 from agent.encoder import Encoder
 from agent.library import Library, load_library
-from agent.session import Desk
 from agent.settings import Settings
 from agent.store import EventStore
 from tests.openai_server import OpenAIServer

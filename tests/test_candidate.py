@@ -10,13 +10,13 @@ import pytest
 from agent.assembly import Parts
 from agent.candidate import WORDS_A_MINUTE, Candidate
 from agent.casting import cast
+from agent.desk import Desk
 from agent.errors import ConfigurationError, ModelUnavailable
 from agent.llm import ScriptedChatModel
 from agent.manners import PERSONAS
 from agent.personas import LEAST_RAMBLING, SCRIPTLESS, Cast
 from agent.play import BrokenOff, Played, play
 from agent.replies import Message
-from agent.session import Desk
 from agent.state import Interview
 from agent.text import words
 from corpus.check import main as check

@@ -10,6 +10,7 @@ import pytest
 
 from agent.assembly import Parts
 from agent.clock import ManualClock
+from agent.desk import Desk
 from agent.errors import ModelUnavailable
 from agent.grader import EmbeddedGrader, ModelGrader
 from agent.library import Library
@@ -19,7 +20,7 @@ from agent.rendering import report_markdown, scorecard_fragment
 from agent.schema import ChangeVerdict, ConstraintChange, Move, Scorecard, SectionResult, Transcript, Turn
 from agent.scope import Assessment
 from agent.scoring import scorecard
-from agent.session import Desk, InterviewSession
+from agent.session import InterviewSession
 from agent.updates import Update
 from page.results import ungraded
 from tests.model_parts import estimator

@@ -8,12 +8,13 @@ from dataclasses import replace
 import pytest
 
 from agent.assembly import Parts
+from agent.desk import Desk
 from agent.grader import ModelGrader
 from agent.interviewer import EmbeddedInterviewer
 from agent.llm import ChatModel, ScriptedChatModel
 from agent.model_interviewer import ModelInterviewer, own_words
 from agent.schema import Fact
-from agent.session import Desk, InterviewSession
+from agent.session import InterviewSession
 from agent.updates import Restarted, SectionChanged, Token, TurnAdded, Update
 from tests.model_parts import model_at
 from tests.openai_server import Behaviour, Kept, OpenAIServer, breaks_off, drips, fails, hangs, says

@@ -6,12 +6,12 @@ import pytest
 
 from agent.__main__ import grade_transcript
 from agent.assembly import assemble
+from agent.desk import Desk
 from agent.errors import ConfigurationError, MalformedReply, ModelUnavailable
 from agent.library import Library
 from agent.llm import GRADED, SPOKEN, Message, OpenAIChatModel
 from agent.recorded import RecordedChatModel, record
 from agent.replies import Kept, MissingReply, ReplyStore, Request, Usage
-from agent.session import Desk
 from agent.settings import Settings
 from tests.model_parts import ASKED, Place, heard, judging, model_at
 from tests.openai_server import OpenAIServer, breaks_off, fails, fills, says

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from agent.assembly import Parts, assemble
 from agent.candidate_gold import candidate_gold
 from agent.clock import ManualClock
+from agent.desk import Desk
 from agent.errors import Conflict, InterviewError, NotFound
 from agent.events import Answered, Disagreed, SectionGraded
 from agent.grader import Grader
@@ -19,7 +20,7 @@ from agent.llm import ScriptedChatModel
 from agent.schema import SectionResult, Turn, Verdict
 from agent.scope import Assessment
 from agent.scoring import section_result
-from agent.session import Desk, InterviewSession
+from agent.session import InterviewSession
 from agent.settings import Settings
 from agent.store import Attendance
 from agent.updates import ScorecardReady, Token, TurnAdded, Update
