@@ -103,6 +103,10 @@ class Conductor:
             raise InterviewError(f"{position.case.id} turn {position.turn}: the interviewer said nothing.")
         return self._judged(position, asked[-1])
 
+    def open_criteria(self, position: Position) -> set[str]:
+        """The criteria of the open section that gold does not have as shown by then."""
+        return {criterion.id for criterion in self._library.rubrics[position.section].criteria if not self._shown(position, criterion.id)}
+
     def _judged(self, position: Position, asked: Asked) -> Next:
         kind, criterion = asked.move.kind, asked.move.criterion
         probes = kind in PROBES and criterion is not None

@@ -92,7 +92,8 @@ def main(out: Annotated[Path, typer.Option(help="Where the weights are written."
         some = examples(encoder, library.scenario(name), asks)
         rights.append(np.column_stack([held_out(some) == some.wanted, some.wanted == NONE, some.wanted == TALK]))
         model = fitted(some)
-        tensors[f"{name}/weights"], tensors[f"{name}/bias"] = model.coef_.astype(np.float16), model.intercept_.astype(np.float16)
+        tensors[f"{name}/weights"] = model.coef_.astype(np.float16, order="C")  # what is saved is the memory as it lies
+        tensors[f"{name}/bias"] = model.intercept_.astype(np.float16)
         classes[name] = " ".join(model.classes_)
         right, none, talk = rights[-1].T
         typer.echo(f"{name}: of facts {right[~none & ~talk].mean():.3f}, none {right[none].mean():.3f}, talk {right[talk].mean():.3f} read rightly")
