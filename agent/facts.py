@@ -12,7 +12,7 @@ from agent.intents import DIRECT, INTERROGATIVE, SUPPOSING, command_of
 from agent.schema import Fact, Scenario
 from agent.text import content_words, sentences, words
 
-LIKELY = 0.0  # log-odds of a fact against none, from which on a question asks for it
+LIKELY = 0.5  # log-odds of a fact against none, from which on a question asks for it
 SURE = 2.0  # ... for a statement that only ends in a question mark
 FACT_MATCH = 0.56  # where the reader does not know the scenario: cosine of a question to a way of asking for a fact
 CLOSE_MATCH = 0.66  # ... for a statement that only ends in a question mark
@@ -60,23 +60,30 @@ class FactFinder:
         recalled: list[str] = []
         missed = False
         for question in _questions(text):
-            fact, asks = self._read(scenario, question)
-            if fact is not None:
-                found.append(fact)
-            elif asks and (earlier := self._recalled(question.text, assumed)) is not None:
+            told, asks = self._read(scenario, question)
+            found += told
+            if told or not asks:
+                continue
+            if (earlier := self._recalled(question.text, assumed)) is not None:
                 recalled.append(earlier)
             else:
-                missed = missed or asks
-        told = tuple(dict.fromkeys(found))
-        return Asked(told[:MOST_FACTS], tuple(dict.fromkeys(recalled)), missed, len(told) > MOST_FACTS)
+                missed = True
+        facts = tuple(dict.fromkeys(found))
+        return Asked(facts[:MOST_FACTS], tuple(dict.fromkeys(recalled)), missed, len(facts) > MOST_FACTS)
 
-    def _read(self, scenario: Scenario, question: Question) -> tuple[str | None, bool]:
-        """The fact that a question asks for; and whether it asks for anything at all."""
+    def _read(self, scenario: Scenario, question: Question) -> tuple[list[str], bool]:
+        """The facts that a question asks for; and whether it asks for anything at all."""
+        parts = _split_questions(question.text)
         reading = self._reader.read(scenario, question.lead, question.text)
         if reading is None:
-            return self._best(scenario, question.text, FACT_MATCH if question.plain else CLOSE_MATCH), question.formed
-        told = reading.odds >= (LIKELY if question.plain else SURE)
-        return reading.fact if told else None, question.formed and reading.asks
+            near = [self._best(scenario, part, FACT_MATCH if question.plain else CLOSE_MATCH) for part in parts]
+            return [fact for fact in near if fact is not None], question.formed
+        each = [self._reader.read(scenario, "", part) for part in parts] if len(parts) > 1 else []
+        several = [one.fact for one in each if one is not None and one.odds >= SURE]
+        if len(set(several)) == len(parts) > 1:
+            return several, True
+        told = reading.odds >= (LIKELY if question.plain or reading.asks else SURE)
+        return [reading.fact] if told else [], reading.asks
 
     def _recalled(self, question: str, assumed: Sequence[str]) -> str | None:
         """The assumption that a question is about; the latest of several that are as near."""
@@ -117,7 +124,7 @@ def _questions(text: str) -> list[Question]:
     A statement with a question mark ("With a queue, maybe?") asks for a fact only if one fits it well; a question that
     the candidate goes on to answer asks for nothing.
     """
-    parts = [piece for sentence in sentences(text) for piece in _split_questions(sentence)]
+    parts = sentences(text)
     found: list[Question] = []
     lead: list[str] = []
     for i, part in enumerate(parts):

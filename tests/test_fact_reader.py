@@ -1,0 +1,103 @@
+"""The reader of clarifying questions: what it knows, what it leaves to nearness, and that what is saved is what was fitted."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agent.assembly import Parts
+from agent.errors import ConfigurationError
+from agent.fact_reader import NONE, TALK, WEIGHTS, FactReader
+from agent.facts import FactFinder
+from agent.library import Library
+from evals.train_facts import Asks, examples, fitted, held_out, read_asks, save
+
+SCENARIO = "ticket-sales"
+
+
+@pytest.fixture(scope="module")
+def reader(parts: Parts) -> FactReader:
+    return FactReader(parts.encoder)
+
+
+def test_every_shipped_problem_is_known(parts: Parts, library: Library, reader: FactReader) -> None:
+    for scenario in library.scenarios.values():
+        assert reader.read(scenario, "", "What is the budget?") is not None, scenario.id
+
+
+@pytest.mark.parametrize(
+    ("lead", "question", "fact"),
+    [
+        ("", "Spending limit a month?", "budget"),
+        ("I could buy a managed queue or run one of my own.", "What are we allowed to spend on it every month?", "budget"),
+        ("", "How many engineers do we have?", "team"),
+    ],
+)
+def test_a_question_is_read_with_what_led_to_it(library: Library, reader: FactReader, lead: str, question: str, fact: str) -> None:
+    found = reader.read(library.scenario(SCENARIO), lead, question)
+    assert found is not None and found.fact == fact and found.odds > 0
+
+
+@pytest.mark.parametrize("question", ["Is there a dress code for the ushers?", "Which typeface is on the printed tickets?"])
+def test_what_no_fact_answers_is_asked_for_and_not_told(library: Library, reader: FactReader, question: str) -> None:
+    found = reader.read(library.scenario(SCENARIO), "", question)
+    assert found is not None and found.odds < 0 and found.asks
+
+
+def test_what_asks_for_nothing_does_not_ask(library: Library, reader: FactReader) -> None:
+    found = reader.read(library.scenario(SCENARIO), "", "With a queue in front of the seats, maybe?")
+    assert found is not None and found.odds < 0 and not found.asks
+
+
+def test_a_problem_with_other_facts_is_left_to_nearness(parts: Parts, library: Library, reader: FactReader) -> None:
+    scenario = library.scenario(SCENARIO)
+    fewer = scenario.model_copy(update={"facts": scenario.facts[1:]})
+    assert reader.read(fewer, "", "What is the budget?") is None
+    assert reader.read(scenario.model_copy(update={"id": "my-own"}), "", "What is the budget?") is None
+    assert FactFinder(parts.encoder).find(fewer, "What is the budget?").facts == ("budget",)
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut"])
+def test_weights_that_cannot_be_read_say_how_to_make_them(parts: Parts, library: Library, tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "facts.safetensors"
+    if damage == "cut":
+        path.write_bytes(WEIGHTS.read_bytes()[:5000])
+    with pytest.raises(ConfigurationError, match=r"evals\.train_facts"):
+        FactReader(parts.encoder, path).read(library.scenario(SCENARIO), "", "What is the budget?")
+
+
+# --- how it is made ---------------------------------------------------------------------------------------------
+
+
+def test_what_is_saved_reads_as_what_was_fitted(parts: Parts, library: Library, tmp_path: Path) -> None:
+    scenario = library.scenario(SCENARIO)
+    some = {fact: ways[:6] for fact, ways in read_asks(library)[SCENARIO].facts.items()}
+    asks = Asks(facts=some, none=("Is there a dress code?", "Is there a dress code for ushers?"), talk=("With a queue, maybe?", "With a queue in front, maybe?"))
+    made = examples(parts.encoder, scenario, asks)
+    model = fitted(made)
+    assert set(model.classes) == {NONE, TALK, *some}
+    save({SCENARIO: model}, tmp_path / "facts.safetensors")
+    question = made.questions[3]
+    best = max(zip(model.logits(parts.encoder, [question])[0], model.classes, strict=True), key=lambda one: one[0] if one[1] in some else -np.inf)
+    read = FactReader(parts.encoder, tmp_path / "facts.safetensors").read(scenario, *question)
+    assert read is not None and read.fact == best[1] == made.wanted[3]
+    assert read.odds == pytest.approx(_odds(model.classes, model.logits(parts.encoder, [question])[0]), abs=0.1)
+    assert (held_out(parts.encoder, made) == made.wanted).mean() < 1.0, "it is judged by what it has not seen"
+
+
+def _odds(classes: tuple[str, ...], logits: np.ndarray) -> float:
+    of = dict(zip(classes, logits.tolist(), strict=True))
+    return float(max(value for name, value in of.items() if name not in (NONE, TALK)) - np.logaddexp(of[NONE], of[TALK]))
+
+
+def test_there_are_enough_ways_of_asking_for_every_fact_of_every_problem(library: Library) -> None:
+    found = read_asks(library)
+    assert found.keys() == library.scenarios.keys()
+    for name, asks in found.items():
+        assert min(map(len, asks.facts.values())) >= 24 and len(asks.none) >= 200 and len(asks.talk) >= 30, name
+
+
+def test_asks_of_other_facts_than_the_problem_has_are_named(library: Library, tmp_path: Path) -> None:
+    (tmp_path / f"{SCENARIO}.yaml").write_text('facts: {colour: ["Which colour?"]}\nnone: []\ntalk: []\n')
+    with pytest.raises(ConfigurationError, match=r"do not have the same facts: .*colour"):
+        read_asks(library, tmp_path)
