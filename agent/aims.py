@@ -6,7 +6,7 @@ from agent.schema import LEVELS, Criterion, Level, Rubric
 from agent.state import Interview, SectionState
 
 COVERED = 0.5  # expected credit from which on a criterion counts as shown
-ANSWERED = 0.12  # probability of having been answered wholly, up to which a question about it is safe: asking twice annoys more than it tells
+ANSWERED = 0.05  # calibrated chance of having been answered wholly, up to which a question about it is safe: asking twice annoys more than it tells
 TIER_VALUE = (1.0, 0.45, 0.15)  # worth of a criterion of the level or below, one above, two above
 
 

@@ -122,7 +122,7 @@ class Conductor:
             right_section=asked.section in _allowed(position, self._library),
             open_criterion=None if shown is None else not shown,
             already_answered=shown,
-            leaks=self._leaks(position, asked, self._library.criteria[criterion]) if probes and criterion else (),
+            leaks=self._leaks(position, asked, self._library.criteria[criterion]) if kind == "follow_up" and criterion else (),
             grounded=_grounded(asked, self._library.criteria[criterion]) if kind == "follow_up" and criterion else None,
         )
 
@@ -143,7 +143,7 @@ def _questions(text: str) -> list[str]:
     return asking or [sentence for sentence in sentences if _DEMAND.match(sentence)][:1]
 
 
-_DEMAND = re.compile(r"\W*(?:walk|take|tell|talk|show|describe|explain|give|pick|name|draw|start|let's|say|list|imagine|suppose)\b", re.IGNORECASE)
+_DEMAND = re.compile(r"(?:[^.:]*: )?\W*(?:begin|walk|take|tell|talk|show|describe|explain|give|pick|name|draw|start|let's|say|list|imagine|suppose)\b", re.IGNORECASE)
 
 
 def _allowed(position: Position, library: Library) -> tuple[str, ...]:
