@@ -1,5 +1,6 @@
 """What is worth asking about next. Pure: the same state gives the same aim."""
 
+import math
 from dataclasses import dataclass
 
 from agent.schema import LEVELS, Criterion, Level, Rubric
@@ -7,6 +8,7 @@ from agent.state import Interview, SectionState
 
 COVERED = 0.5  # expected credit from which on a criterion counts as shown
 ANSWERED = 0.05  # calibrated chance of having been answered wholly, up to which a question about it is safe: asking twice annoys more than it tells
+NEARNESS = 5.0  # how much more a question is worth that takes up what was just said: e-fold for a fifth of cosine
 TIER_VALUE = (1.0, 0.45, 0.15)  # worth of a criterion of the level or below, one above, two above
 
 
@@ -37,7 +39,7 @@ def next_aim(interview: Interview, rubric: Rubric, state: SectionState, level: L
         missing = 1.0 - state.coverage.get(criterion.id, 0.0)
         again = 0.5 if attempts(state, criterion.id) else 1.0
         staying = 0.6 if criterion.id == just_asked else 1.0
-        return value(criterion, level) * missing * (0.7 + relevance.get(criterion.id, 0.0)) * again * staying
+        return value(criterion, level) * missing * math.exp(NEARNESS * relevance.get(criterion.id, 0.0)) * again * staying
 
     asking = [criterion for criterion in open_criteria(rubric, state, level) if state.met.get(criterion.id, 0.0) <= ANSWERED]
     return max(asking, key=lambda criterion: (worth(criterion), criterion.id), default=None)

@@ -92,6 +92,11 @@ class Conductor:
         return found
 
     async def next(self, position: Position) -> Next | None:
+        """What is said next, judged; None when a model's words are not recorded."""
+        asked = await self.asked(position)
+        return self._judged(position, asked) if asked else None
+
+    async def asked(self, position: Position) -> Asked | None:
         """What is said next; None when a model's words are not recorded."""
         state: ConductState = {"interview": position.interview, "elapsed": position.elapsed, "events": []}
         try:
@@ -101,7 +106,7 @@ class Conductor:
         asked = [event for event in made["events"] if isinstance(event, Asked)]
         if not asked:
             raise InterviewError(f"{position.case.id} turn {position.turn}: the interviewer said nothing.")
-        return self._judged(position, asked[-1])
+        return asked[-1]
 
     def open_criteria(self, position: Position) -> set[str]:
         """The criteria of the open section that gold does not have as shown by then."""
@@ -143,7 +148,9 @@ def _questions(text: str) -> list[str]:
     return asking or [sentence for sentence in sentences if _DEMAND.match(sentence)][:1]
 
 
-_DEMAND = re.compile(r"(?:[^.:]*: )?\W*(?:begin|walk|take|tell|talk|show|describe|explain|give|pick|name|draw|start|let's|say|list|imagine|suppose)\b", re.IGNORECASE)
+_DEMAND = re.compile(
+    r"(?:[^.:]*: )?\W*(?:begin|walk|take|tell|talk|show|describe|explain|give|pick|name|draw|start|let's|say|list|imagine|suppose)\b", re.IGNORECASE
+)
 
 
 def _allowed(position: Position, library: Library) -> tuple[str, ...]:

@@ -94,14 +94,14 @@ async def follow_up_pairs(parts: Parts, cases: str, count: int, seed: int = SEED
     found = []
     for case in dataset.cases:
         for position in await conductor.positions(case):
-            ours = await conductor.next(position)
-            if ours is None or ours.move != "follow_up" or ours.criterion is None:
+            asked = await conductor.asked(position)
+            if asked is None or asked.move.kind != "follow_up" or asked.move.criterion is None:
                 continue
-            others = conductor.open_criteria(position) - {ours.criterion}
+            others = conductor.open_criteria(position) - {asked.move.criterion}
             if not others:
                 continue
-            move = Move(kind="follow_up", criterion=chance.choice(sorted(others)))
-            other = await context.interviewer.speak(position.interview, move, position.elapsed, lambda _: None)
+            moves = [Move(kind="follow_up", criterion=criterion) for criterion in (asked.move.criterion, chance.choice(sorted(others)))]
+            ours, other = [await context.interviewer.speak(position.interview, move, position.elapsed, lambda _: None) for move in moves]
             found.append(Pair(id=f"{case.id}-{position.turn}", context=_said_before(position), ours=ours.text, other=other.text))
     return sorted(chance.sample(found, min(count, len(found))), key=lambda pair: pair.id)
 

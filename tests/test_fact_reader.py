@@ -72,7 +72,11 @@ def test_weights_that_cannot_be_read_say_how_to_make_them(parts: Parts, library:
 def test_what_is_saved_reads_as_what_was_fitted(parts: Parts, library: Library, tmp_path: Path) -> None:
     scenario = library.scenario(SCENARIO)
     some = {fact: ways[:6] for fact, ways in read_asks(library)[SCENARIO].facts.items()}
-    asks = Asks(facts=some, none=("Is there a dress code?", "Is there a dress code for ushers?"), talk=("With a queue, maybe?", "With a queue in front, maybe?"))
+    asks = Asks(
+        facts=some,
+        none=("Is there a dress code?", "Is there a dress code for ushers?"),
+        talk=("With a queue, maybe?", "With a queue in front, maybe?"),
+    )
     made = examples(parts.encoder, scenario, asks)
     model = fitted(made)
     assert set(model.classes) == {NONE, TALK, *some}
