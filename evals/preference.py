@@ -43,8 +43,8 @@ INTERVIEWS = (  # scenario and persona
     ("payments", "weak"),
     ("web-crawler", "strong"),
     ("video-streaming", "arguing"),
-    ("notification-service", "clarifying-everything"),
-    ("llm-assistant", "mid"),
+    ("news-feed", "clarifying-everything"),
+    ("payments", "strong"),
 )
 Choice = Literal["A", "B", "tie"]
 
