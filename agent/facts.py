@@ -50,8 +50,8 @@ class Question:
 class FactFinder:
     """Finds the hidden facts that a candidate asks for. The same question always finds the same facts."""
 
-    def __init__(self, encoder: Encoder, reader: FactReader | None = None) -> None:
-        self._encoder, self._reader = encoder, reader or FactReader(encoder)
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder, self._reader = encoder, FactReader(encoder)
         self._asks: dict[tuple[Fact, ...], tuple[list[Fact], list[str], Vectors]] = {}
 
     def find(self, scenario: Scenario, text: str, assumed: Sequence[str] = ()) -> Asked:

@@ -22,7 +22,7 @@ from agent.clock import ManualClock
 from agent.errors import ConfigurationError, InterviewError
 from agent.personas import Cast
 from agent.play import play
-from agent.schema import Move, Text, Transcript, Turn, Value
+from agent.schema import Move, Text, Turn, Value
 from agent.settings import load_settings
 from evals.conduct import Conductor, Position
 from evals.dataset import load_dataset
@@ -121,12 +121,8 @@ async def interview_pairs(parts: Parts, people: Cast, seed: int = SEED) -> list[
         ours = await play(parts, scenario, "senior", MINUTES, people.candidate(persona, scenario, seed + number), seed + number)
         bot = TemplateBot(parts.library, scenario, "senior", MINUTES, seed + number)
         other = await bot.interview(people.candidate(persona, scenario, seed + number))
-        found.append(Pair(id=f"{name}-{persona}", context="", ours=_whole(ours.transcript), other=_whole(other)))
+        found.append(Pair(id=f"{name}-{persona}", context="", ours=_spoken(ours.transcript.turns), other=_spoken(other.turns)))
     return found
-
-
-def _whole(transcript: Transcript) -> str:
-    return _spoken(transcript.turns)
 
 
 def _spoken(turns: Sequence[Turn]) -> str:
