@@ -8,7 +8,8 @@ from agent.state import Interview, SectionState
 
 COVERED = 0.5  # expected credit from which on a criterion counts as shown
 ANSWERED = 0.05  # calibrated chance of having been answered wholly, up to which a question about it is safe: asking twice annoys more than it tells
-NEARNESS = 5.0  # how much more a question is worth that takes up what was just said: e-fold for a fifth of cosine
+NEARNESS = 1.0  # how much more a question is worth that takes up what was just said: e-fold for a cosine of 1
+BEGUN = 0.5  # share of its worth that a question keeps when nothing was said of it; interviewers rather probe what was begun and is thin
 TIER_VALUE = (1.0, 0.45, 0.15)  # worth of a criterion of the level or below, one above, two above
 
 
@@ -30,16 +31,15 @@ LEADS: dict[Level, Lead] = {
 
 
 def next_aim(interview: Interview, rubric: Rubric, state: SectionState, level: Level) -> Criterion | None:
-    """The open criterion that is most worth asking about: by weight and tier, by how little was said of it, and by nearness to what was just
-    said; None when all were shown, or asked about often enough, or were probably answered in words that are hard to read."""
+    """The open criterion that is most worth asking about; None when all were shown, or asked about often enough, or were probably answered
+    in words that are hard to read."""
     relevance = interview.last.relevance if interview.last else {}
     just_asked = next((move.criterion for move in reversed(state.moves) if move.kind == "follow_up"), None)
 
     def worth(criterion: Criterion) -> float:
-        missing = 1.0 - state.coverage.get(criterion.id, 0.0)
         again = 0.5 if attempts(state, criterion.id) else 1.0
         staying = 0.6 if criterion.id == just_asked else 1.0
-        return value(criterion, level) * missing * math.exp(NEARNESS * relevance.get(criterion.id, 0.0)) * again * staying
+        return appeal(criterion, level, state.coverage.get(criterion.id, 0.0), relevance.get(criterion.id, 0.0)) * again * staying
 
     asking = [criterion for criterion in open_criteria(rubric, state, level) if state.met.get(criterion.id, 0.0) <= ANSWERED]
     return max(asking, key=lambda criterion: (worth(criterion), criterion.id), default=None)
@@ -48,6 +48,12 @@ def next_aim(interview: Interview, rubric: Rubric, state: SectionState, level: L
 def open_criteria(rubric: Rubric, state: SectionState, level: Level) -> list[Criterion]:
     """The criteria that were not shown yet and not asked about too often."""
     return [c for c in rubric.criteria if state.coverage.get(c.id, 0.0) < COVERED and attempts(state, c.id) < LEADS[level].attempts]
+
+
+def appeal(criterion: Criterion, level: Level, coverage: float, relevance: float) -> float:
+    """How gladly an interviewer asks about an open criterion now: by weight and tier, by what interviewers like to ask about, by whether it
+    was begun (`coverage`, 0 to 1), and by its nearness to what was just said (`relevance`, a cosine)."""
+    return value(criterion, level) * criterion.interest * (BEGUN + coverage) * math.exp(NEARNESS * relevance)
 
 
 def value(criterion: Criterion, level: Level) -> float:

@@ -22,7 +22,7 @@ from agent.text import shortened
 log = logging.getLogger(__name__)
 Emit = Callable[[str | None], None]  # words as they come; None: forget them, the utterance starts again
 OPEN_DRIFTS = ("terse", "document", "code", "silence", "lost")  # the question stands; it is not asked again
-QUOTE_FROM = 0.45  # cosine from which on a sentence is near enough to a question to be quoted back
+QUOTE_FROM = 0.4  # mean cosine to question and criterion from which on a sentence is near enough to be quoted back
 
 
 @dataclass(frozen=True)
@@ -159,15 +159,16 @@ class EmbeddedInterviewer:
         assert move.criterion is not None
         state = interview.section
         again = state is not None and attempts(state, move.criterion) > 0
+        question = self.question(interview, move)
         if again:
-            return f"{self._phrase(interview, 'lead_again')} {self.question(interview, move)}"
+            return f"{self._phrase(interview, 'lead_again')} {question}"
         answer = last_answer(interview)
-        near = self._matcher.nearest_sentence(move.criterion, answer.text) if answer else None
+        near = self._matcher.nearest_sentence(question, move.criterion, answer.text) if answer else None
         if near is not None and near[1] >= QUOTE_FROM:
             lead = self._phrase(interview, "lead_quote").format(quote=quotable(near[0]))
         else:
             lead = self._phrase(interview, "lead_long" if answer and len(answer.text.split()) > LONG else "lead_plain")
-        return f"{lead} {self.question(interview, move)}"
+        return f"{lead} {question}"
 
     def _hint(self, interview: Interview, move: Move) -> str:
         if move.criterion is None or move.hint is None:

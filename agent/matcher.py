@@ -94,15 +94,14 @@ class Matcher:
             near_misses=np.stack([(vectors @ misses.T).max(axis=1) for misses in bank.near_misses], axis=1),
         )
 
-    def nearest_sentence(self, criterion_id: str, text: str) -> tuple[str, float] | None:
-        """The sentence of a text that is nearest to a criterion, with its cosine; None for a text without a statement."""
+    def nearest_sentence(self, question: str, criterion_id: str, text: str) -> tuple[str, float] | None:
+        """The sentence of a text that a question about a criterion best takes up, with its mean cosine to the question and to the criterion's
+        statement; None for a text without a statement. Examples do not count: what is near to one need not lead to the question."""
         candidates = [s for s in sentences(text) if len(words(s)) >= FEWEST_WORDS and not is_question(s)]
         if not candidates:
             return None
-        section = next(key for key, rubric in self._library.rubrics.items() if any(c.id == criterion_id for c in rubric.criteria))
-        bank = self.bank(section)
-        index = next(i for i, c in enumerate(bank.criteria) if c.id == criterion_id)
-        near = (self.encoder.encode(candidates) @ np.vstack([bank.examples[index], bank.statements[index : index + 1]]).T).max(axis=1)
+        about = self.encoder.encode([question, self._library.criteria[criterion_id].statement])
+        near = (self.encoder.encode(candidates) @ about.T).mean(axis=1)
         best = int(near.argmax())
         return candidates[best], float(near[best])
 

@@ -97,6 +97,7 @@ class Criterion(Gradable):
     id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
     tier: Level  # from which level on it is expected
     weight: int = Field(ge=1, le=3)
+    interest: float = Field(default=1.0, gt=0)  # how much more gladly than others of its weight it is asked about; no part of the score
     references: tuple[Text, ...] = Field(min_length=1)
     examples: tuple[Text, ...] = Field(min_length=3, max_length=6)
     near_misses: tuple[Text, ...] = Field(min_length=2, max_length=4)

@@ -1,0 +1,146 @@
+"""`python -m evals.train_aims`: how gladly each criterion is asked about, fitted on blind rankings of next questions, into the rubrics.
+
+Printed is what that is worth on interviews that it was not fitted on.
+"""
+
+import asyncio
+import math
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Annotated
+
+import numpy as np
+import typer
+from pydantic import Field, RootModel
+from scipy.optimize import minimize  # type: ignore[import-untyped]
+
+from agent.aims import appeal
+from agent.assembly import Parts, assemble
+from agent.clock import ManualClock
+from agent.errors import ConfigurationError, InterviewError
+from agent.library import SHIPPED, Library
+from agent.schema import Text
+from agent.settings import load_settings
+from evals.conduct import Conductor
+from evals.dataset import load_dataset
+from evals.files import read_value
+
+RANKINGS = Path(__file__).with_name("preferences") / "rankings.yaml"
+STRENGTH = 0.1  # of the pull towards an interest of 1, beside pairs that weigh 1 a ranking
+MOST = 3.0  # times that an interest may raise or lower what a criterion is worth, so that weight and tier still count
+FOLDS = 6
+Interests = dict[str, float]
+
+
+class Rankings(RootModel[dict[str, Annotated[tuple[Text, ...], Field(min_length=2)]]]):
+    """CASE-TURN -> criteria that could be asked about next, the best first."""
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """What could be asked next, the best first, each with the logarithm of what it is worth but for its interest."""
+
+    case: str
+    criteria: tuple[str, ...]
+    worth: tuple[float, ...]
+
+    def won(self, interests: Mapping[str, float]) -> float:
+        """Share of the others that rank below what would be asked with these interests."""
+        scores = [worth + math.log(interests.get(name, 1.0)) for name, worth in zip(self.criteria, self.worth, strict=True)]
+        return 1 - max(range(len(scores)), key=scores.__getitem__) / (len(scores) - 1)
+
+
+async def read_rankings(parts: Parts, path: Path = RANKINGS) -> list[Ranking]:
+    """The rankings, joined with what the interviewer had seen by then. ConfigurationError for a turn or a criterion that there is not."""
+    ranked = dict(read_value(path, Rankings).root)
+    conductor, found = Conductor(parts.library, parts.context(ManualClock())), []
+    for case in load_dataset(parts.library, "tune").cases:
+        for position in await conductor.positions(case):
+            names = ranked.pop(f"{case.id}-{position.turn}", ())
+            state, last, level = position.interview.section, position.interview.last, position.interview.started.level
+            if unknown := set(names) - {criterion.id for criterion in parts.library.rubrics[position.section].criteria}:
+                raise ConfigurationError(f"{path}: {case.id}-{position.turn} ranks {', '.join(sorted(unknown))}, not of section {position.section}.")
+            if not names or state is None or last is None:
+                continue
+            worth = []
+            for name in names:
+                criterion = parts.library.criteria[name]
+                whole = appeal(criterion, level, state.coverage.get(name, 0.0), last.relevance.get(name, 0.0))
+                worth.append(math.log(whole / criterion.interest))
+            found.append(Ranking(case.id, names, tuple(worth)))
+    if ranked:
+        raise ConfigurationError(f"{path} ranks questions after turns that no candidate of the tune split has: {', '.join(list(ranked)[:3])}.")
+    return found
+
+
+def fitted(rankings: Sequence[Ranking], strength: float = STRENGTH) -> Interests:
+    """Criterion -> interest, by logistic regression on all pairs of each ranking with the rest of its worth held fixed."""
+    names = sorted({name for one in rankings for name in one.criteria})
+    place = {name: i for i, name in enumerate(names)}
+    pairs = [(one, i, j) for one in rankings for i in range(len(one.criteria)) for j in range(i + 1, len(one.criteria))]
+    above = np.array([place[one.criteria[i]] for one, i, j in pairs])
+    below = np.array([place[one.criteria[j]] for one, i, j in pairs])
+    ahead = np.array([one.worth[i] - one.worth[j] for one, i, j in pairs])
+    weight = np.array([1 / math.comb(len(one.criteria), 2) for one, i, j in pairs])
+
+    def loss(logs: np.ndarray) -> tuple[float, np.ndarray]:
+        margin = ahead + logs[above] - logs[below]
+        gradient = 2 * strength * logs
+        pull = weight / (1 + np.exp(margin))
+        np.add.at(gradient, above, -pull)
+        np.add.at(gradient, below, pull)
+        return float(weight @ np.logaddexp(0, -margin) + strength * logs @ logs), gradient
+
+    logs = minimize(loss, np.zeros(len(names)), jac=True, method="L-BFGS-B").x
+    most = math.log(MOST)
+    return {name: round(math.exp(float(np.clip(value, -most, most))), 2) for name, value in zip(names, logs, strict=True)}
+
+
+def held_out(rankings: Sequence[Ranking], folds: int = FOLDS) -> float:
+    """Share of the other questions that the one asked ranks above, in interviews that the interests were not fitted on."""
+    cases = sorted({one.case for one in rankings})
+    shares: list[float] = []
+    for fold in range(folds):
+        away = set(cases[fold::folds])
+        interests = fitted([one for one in rankings if one.case not in away])
+        shares += [one.won(interests) for one in rankings if one.case in away]
+    return fmean(shares)
+
+
+def write_interests(library: Library, interests: Mapping[str, float], folder: Path) -> None:
+    """Set the interests in the rubrics' files and leave all else in them as it is."""
+    for path in sorted((folder / "rubrics").glob("*.yaml")):
+        lines, name = [], ""
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if found := re.match(r"  - id: (\S+)", line):
+                name = found[1]
+            if re.match(r"    interest: ", line):
+                continue
+            lines.append(line)
+            if name in library.criteria and re.match(r"    weight: ", line):
+                lines.append(f"    interest: {interests.get(name, 1.0):g}")
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    """Fit, say what it is worth, and write."""
+    settings = load_settings().speaking(None)
+    parts = assemble(settings)
+    rankings = asyncio.run(read_rankings(parts))
+    typer.echo(f"{len(rankings)} rankings of {len({one.case for one in rankings})} interviews. What is asked ranks above this share of the others:")
+    typer.echo(f"  by weight, tier, what was begun and what was just said: {fmean(one.won({}) for one in rankings):.1%}")
+    typer.echo(f"  and by interest, in interviews not fitted on: {held_out(rankings):.1%}")
+    interests = fitted(rankings)
+    typer.echo(f"  and by interest, in those fitted on: {fmean(one.won(interests) for one in rankings):.1%}")
+    write_interests(parts.library, interests, settings.corpus or SHIPPED)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except InterviewError as error:
+        sys.exit(str(error))
