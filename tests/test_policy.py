@@ -8,7 +8,7 @@ from agent import aims, policy
 from agent.clock import divide
 from agent.events import Answered, Asked, Intent, Observed, SectionOpened, Started
 from agent.library import Library
-from agent.schema import Drift, Level, Move
+from agent.schema import Drift, Level, Move, Rubric
 from agent.state import Interview, begin, fold
 
 ASK = Move(kind="ask")
@@ -34,8 +34,13 @@ def seen(made: Interview, intent: Intent = "answer", coverage: dict[str, float] 
     return fold(made, [Observed(section=section.id, intent=intent, coverage=coverage or {}, **more)])
 
 
-def move(made: Interview, library: Library, elapsed: float = 30.0) -> Move:
-    return policy.decide(made, library.rubrics, elapsed)
+def move(made: Interview, library: Library, elapsed: float = 30.0, interests: dict[str, float] | None = None) -> Move:
+    """The next move, as if every criterion that is not in `interests` were asked about as gladly as another."""
+    return policy.decide(made, {name: interesting(rubric, interests or {}) for name, rubric in library.rubrics.items()}, elapsed)
+
+
+def interesting(rubric: Rubric, interests: dict[str, float]) -> Rubric:
+    return rubric.model_copy(update={"criteria": tuple(c.model_copy(update={"interest": interests.get(c.id, 1.0)}) for c in rubric.criteria)})
 
 
 def test_the_interview_opens_with_the_first_section(library: Library) -> None:
@@ -186,8 +191,14 @@ def test_a_light_criterion_of_the_level_comes_before_a_heavy_one_above_it(librar
     assert library.criteria[move(seen(interview(library, level="mid"), coverage=heavy), library).criterion or ""].tier == "mid"
 
 
-def test_what_was_half_shown_is_less_worth_asking_about_than_what_was_not_shown(library: Library) -> None:
-    assert move(seen(interview(library, level="mid"), coverage={"store-fits-access": 0.45}), library).criterion == "record-keys-queries"
+def test_what_was_begun_is_rather_asked_about_than_what_was_not(library: Library) -> None:
+    for name in [c.id for c in library.rubrics["6"].criteria if (c.tier, c.weight) == ("mid", 3)]:
+        assert move(seen(interview(library, level="mid"), coverage={name: 0.3}), library).criterion == name
+
+
+def test_of_equals_that_one_is_asked_about_that_interviewers_like_to_ask_about(library: Library) -> None:
+    for name in [c.id for c in library.rubrics["6"].criteria if (c.tier, c.weight) == ("mid", 3)]:
+        assert move(seen(interview(library, level="mid")), library, interests={name: 1.5}).criterion == name
 
 
 def test_enough_is_known_without_what_is_above_the_level_and_not_without_what_is_below_it(library: Library) -> None:
