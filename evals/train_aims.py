@@ -1,6 +1,6 @@
 """`python -m evals.train_aims`: how gladly each criterion is asked about, fitted on blind rankings of next questions, into the rubrics.
 
-Printed is what that is worth on interviews that it was not fitted on.
+Printed is what that is worth on problems that it was not fitted on.
 """
 
 import asyncio
@@ -32,7 +32,6 @@ from evals.files import read_value
 RANKINGS = Path(__file__).with_name("preferences") / "rankings.yaml"
 STRENGTH = 0.1  # of the pull towards an interest of 1, beside pairs that weigh 1 a ranking
 MOST = 3.0  # times that an interest may raise or lower what a criterion is worth, so that weight and tier still count
-FOLDS = 6
 Interests = dict[str, float]
 
 
@@ -44,7 +43,7 @@ class Rankings(RootModel[dict[str, Annotated[tuple[Text, ...], Field(min_length=
 class Ranking:
     """What could be asked next, the best first, each with the logarithm of what it is worth but for its interest."""
 
-    case: str
+    scenario: str
     criteria: tuple[str, ...]
     worth: tuple[float, ...]
 
@@ -71,7 +70,7 @@ async def read_rankings(parts: Parts, path: Path = RANKINGS) -> list[Ranking]:
                 criterion = parts.library.criteria[name]
                 whole = appeal(criterion, level, state.coverage.get(name, 0.0), last.relevance.get(name, 0.0))
                 worth.append(math.log(whole / criterion.interest))
-            found.append(Ranking(case.id, names, tuple(worth)))
+            found.append(Ranking(case.entry.scenario, names, tuple(worth)))
     if ranked:
         raise ConfigurationError(f"{path} ranks questions after turns that no candidate of the tune split has: {', '.join(list(ranked)[:3])}.")
     return found
@@ -100,14 +99,12 @@ def fitted(rankings: Sequence[Ranking], strength: float = STRENGTH) -> Interests
     return {name: round(math.exp(float(np.clip(value, -most, most))), 2) for name, value in zip(names, logs, strict=True)}
 
 
-def held_out(rankings: Sequence[Ranking], folds: int = FOLDS) -> float:
-    """Share of the other questions that the one asked ranks above, in interviews that the interests were not fitted on."""
-    cases = sorted({one.case for one in rankings})
+def held_out(rankings: Sequence[Ranking]) -> float:
+    """Share of the other questions that the one asked ranks above, in scenarios that the interests were not fitted on."""
     shares: list[float] = []
-    for fold in range(folds):
-        away = set(cases[fold::folds])
-        interests = fitted([one for one in rankings if one.case not in away])
-        shares += [one.won(interests) for one in rankings if one.case in away]
+    for away in {one.scenario for one in rankings}:
+        interests = fitted([one for one in rankings if one.scenario != away])
+        shares += [one.won(interests) for one in rankings if one.scenario == away]
     return fmean(shares)
 
 
@@ -131,9 +128,9 @@ def main() -> None:
     settings = load_settings().speaking(None)
     parts = assemble(settings)
     rankings = asyncio.run(read_rankings(parts))
-    typer.echo(f"{len(rankings)} rankings of {len({one.case for one in rankings})} interviews. What is asked ranks above this share of the others:")
+    typer.echo(f"{len(rankings)} rankings in {len({one.scenario for one in rankings})} scenarios. What is asked ranks above of the others:")
     typer.echo(f"  by weight, tier, what was begun and what was just said: {fmean(one.won({}) for one in rankings):.1%}")
-    typer.echo(f"  and by interest, in interviews not fitted on: {held_out(rankings):.1%}")
+    typer.echo(f"  and by interest, in scenarios not fitted on: {held_out(rankings):.1%}")
     interests = fitted(rankings)
     typer.echo(f"  and by interest, in those fitted on: {fmean(one.won(interests) for one in rankings):.1%}")
     write_interests(parts.library, interests, settings.corpus or SHIPPED)

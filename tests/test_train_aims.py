@@ -10,8 +10,8 @@ from evals.train_aims import MOST, Ranking, fitted, held_out, write_interests
 
 
 def rankings(*orders: str, worth: float = 0.0) -> list[Ranking]:
-    """One ranking an interview; the best first, which is worth as much as the others but for `worth`."""
-    return [Ranking(f"case-{n}", tuple(order), (worth, *[0.0] * (len(order) - 1))) for n, order in enumerate(orders)]
+    """One ranking a scenario; the best first, which is worth as much as the others but for `worth`."""
+    return [Ranking(f"scenario-{n}", tuple(order), (worth, *[0.0] * (len(order) - 1))) for n, order in enumerate(orders)]
 
 
 def test_what_ranks_first_is_of_more_interest_than_what_ranks_last() -> None:
