@@ -136,7 +136,7 @@ def test_check_prints_what_a_corpus_holds_and_what_is_wrong_with_it(own: Path, c
 
 def test_check_warns_of_a_follow_up_that_names_the_answer(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = own / "rubrics" / "7-reliability.yaml"
-    path.write_text(path.read_text().replace("What notices, and what does it look at?", "Do you autoscale on queue depth?"))
+    path.write_text(path.read_text().replace("What, if anything, changes your capacity", "Do you autoscale on queue depth"))
     assert check([str(own)]) == 0
     assert [line for line in capsys.readouterr().out.splitlines() if "names the answer" in line and "queue depth" in line]
 
