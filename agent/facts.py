@@ -8,7 +8,7 @@ import numpy as np
 
 from agent.encoder import Encoder, Vectors
 from agent.fact_reader import FactReader
-from agent.intents import DIRECT, INTERROGATIVE, SUPPOSING, command_of
+from agent.intents import DIRECT, INTERROGATIVE, PERMISSION, SUPPOSING, command_of
 from agent.schema import Fact, Scenario
 from agent.text import content_words, sentences, words
 
@@ -129,7 +129,8 @@ def _questions(text: str) -> list[Question]:
     lead: list[str] = []
     for i, part in enumerate(parts):
         marked = part.rstrip().endswith("?")
-        if not (marked or DIRECT.search(part)) or len(words(" ".join(parts[i + 1 :]))) > 40 or command_of(part):
+        answered = len(words(" ".join(parts[i + 1 :]))) > 40  # by the candidate
+        if not (marked or DIRECT.search(part)) or answered or command_of(part) or PERMISSION.search(part):
             lead.append(part)
             continue
         formed = not marked or (bool(INTERROGATIVE.search(part)) and not SUPPOSING.search(part))

@@ -77,6 +77,11 @@ DIRECT = re.compile(  # asks without a question mark
 )
 SUPPOSING = re.compile(r"^\W*(?:what if|what happens (?:if|when)|why not|right|ok|okay)\b", re.IGNORECASE)
 
+PERMISSION = re.compile(  # "Should I start?" asks for no fact
+    r"^\W*(?:(?:okay|ok|so|well|and|then|now)\W+)*(?:should|shall|may|can) (?:i|we) (?:just )?(?:start|begin|go on|go ahead|continue|carry on|move on|proceed)\b[^?]*\?\s*$",
+    re.IGNORECASE,
+)
+
 
 def intent_of(text: str, asked: "Asked") -> Intent:
     """What the candidate wants with an utterance: a command if its last sentence is one, else a question, else an answer."""
@@ -90,6 +95,8 @@ def intent_of(text: str, asked: "Asked") -> Intent:
         return wanted
     if len(words(text)) <= SHORT and _STUCK.search(text):
         return "stuck"
+    if len(words(text)) <= SHORT and PERMISSION.search(text):
+        return "clarify"  # with nothing to tell: "Go on."
     if asked.facts or asked.unknown:
         statements = [part for part in parts if not part.rstrip().endswith("?") and not DIRECT.search(part)]
         if len(words(" ".join(statements))) <= 2 * SHORT:

@@ -32,6 +32,9 @@ NOTHING = Asked()
         ("Um, no idea really.", "stuck"),
         ("...", "stuck"),
         ("We shard by user id.", "answer"),
+        ("Should I start?", "clarify"),
+        ("Okay, so can I just go ahead?", "clarify"),
+        ("Should I start with Cassandra because writes dominate, or is one primary with replicas enough for 40 writes a second?", "answer"),
         ("Let's go to high-level design now.", "done"),
         ("next", "done"),
         ("Skip this please.", "done"),
@@ -135,6 +138,11 @@ def asks(parts: Parts, count: int) -> tuple[list[str], str]:
 )
 def test_a_question_about_something_else_finds_no_fact(parts: Parts, question: str) -> None:
     assert asked(parts, question) == Asked(unknown=True)
+
+
+def test_who_asks_whether_to_begin_asks_for_no_fact(parts: Parts) -> None:
+    assert asked(parts, "Should I start?") == NOTHING
+    assert asked(parts, "How many users are there? Okay, can I go on?").facts == asked(parts, "How many users are there?").facts != ()
 
 
 def test_a_question_that_the_candidate_answers_himself_asks_for_nothing(parts: Parts) -> None:
