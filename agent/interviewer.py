@@ -14,7 +14,7 @@ from agent.library import Library
 from agent.matcher import Matcher
 from agent.policy import choose
 from agent.retrieval import Retriever
-from agent.schema import Move, Passage, Turn
+from agent.schema import Move, Passage, Turn, WrongTurn
 from agent.settings import EMBEDDED
 from agent.state import Interview
 from agent.text import shortened
@@ -153,8 +153,7 @@ class EmbeddedInterviewer:
         return self._phrase(interview, "borrow").format(**words)
 
     def _follow_up(self, interview: Interview, move: Move) -> str:
-        if move.wrong_turn is not None:
-            wrong = next(wrong for wrong in interview.started.scenario.wrong_turns if wrong.id == move.wrong_turn)
+        if (wrong := probed(interview, move)) is not None:
             return wrong.probe
         assert move.criterion is not None
         state = interview.section
@@ -181,8 +180,8 @@ class EmbeddedInterviewer:
         kinds = ("ask", "next_section", "follow_up", "hint", "curveball")
         turn = next(turn for turn in reversed(interview.turns) if turn.move is not None and turn.move.kind in kinds)
         bank: list[str] = []
-        if turn.move is not None and turn.move.wrong_turn is not None:
-            bank = [wrong.probe for wrong in interview.started.scenario.wrong_turns if wrong.id == turn.move.wrong_turn]
+        if turn.move is not None and (wrong := probed(interview, turn.move)) is not None:
+            bank = [wrong.probe]
         elif turn.move is not None and turn.move.criterion is not None:
             criterion = self._library.criteria[turn.move.criterion]
             bank = [*criterion.follow_ups, *criterion.hints]
@@ -208,6 +207,11 @@ async def grounding(retriever: Retriever, library: Library, interview: Interview
     except RetrievalError as error:
         log.warning("%s The follow-up is asked without a passage.", error)
         return [Passage(subsection=criterion.references[0], score=0.0, text=criterion.statement)]
+
+
+def probed(interview: Interview, move: Move) -> WrongTurn | None:
+    """The scenario's wrong turn that a move probes, if it probes one."""
+    return next((wrong for wrong in interview.started.scenario.wrong_turns if wrong.id == move.wrong_turn), None)
 
 
 def quotable(text: str) -> str:

@@ -8,13 +8,16 @@ from dataclasses import replace
 import pytest
 
 from agent.assembly import Parts
+from agent.clock import divide
 from agent.desk import Desk
+from agent.events import Answered, SectionOpened, Started
 from agent.grader import ModelGrader
 from agent.interviewer import EmbeddedInterviewer
 from agent.llm import ChatModel, ScriptedChatModel
 from agent.model_interviewer import ModelInterviewer, own_words
-from agent.schema import Fact
+from agent.schema import Fact, Move
 from agent.session import InterviewSession
+from agent.state import begin, fold
 from agent.updates import Restarted, SectionChanged, Token, TurnAdded, Update
 from tests.model_parts import model_at
 from tests.openai_server import Behaviour, Kept, OpenAIServer, breaks_off, drips, fails, hangs, says
@@ -137,6 +140,21 @@ async def test_a_fact_asked_for_within_an_answer_stands_before_the_models_questi
         server.script(says("What follows from that?"))
         updates = await listened(session.reply(f"{ANSWER} {ANOTHER} {fact.asks[0]}"))
         assert last(updates).turn.text == shown(updates) == f"{fact.answer} What follows from that?"
+
+
+async def test_the_model_words_the_probe_of_a_wrong_turn(parts: Parts) -> None:
+    scenario = parts.library.scenario("url-shortener")
+    wrong = scenario.wrong_turns[0]
+    model = ScriptedChatModel([FOLLOW_UP])
+    embedded = EmbeddedInterviewer(parts.library, parts.matcher, parts.retriever)
+    made = begin(
+        Started(scenario=scenario, level="senior", minutes=30, sections=("6",), model="m", grader="g", seed=0), divide(parts.library.sections, 1800)
+    )
+    made = fold(made, [SectionOpened(section="6", seconds=300), Answered(section="6", text=wrong.claim, message="1")])
+    speaks = ModelInterviewer(model, embedded, parts.prompts, parts.library, parts.retriever)
+    said = await speaks.speak(made, Move(kind="follow_up", wrong_turn=wrong.id), 10.0, lambda _: None)
+    assert (said.text, said.brain, said.notice) == (FOLLOW_UP, model.name, None)
+    assert wrong.probe in model.requests[0][-1].content and wrong.why in model.requests[0][-1].content
 
 
 async def test_what_the_candidate_types_reaches_the_model_inside_a_fence_only(server: OpenAIServer, parts: Parts, make_desk: MakeDesk) -> None:
