@@ -45,7 +45,7 @@ class Shown:
 
 SHOWN = (
     Shown("embedded", "team-chat", "strong", "senior"),
-    Shown("scripted-model", "payments", "strong", "senior", minutes=20.0, model=True),
+    Shown("scripted-model", "payments", "mid", "senior", minutes=15.0, model=True),
     Shown("mid-weak", "url-shortener", "weak", "mid", minutes=30.0),
     Shown("senior-arguing", "video-streaming", "arguing", "senior", minutes=30.0),
     Shown("staff-strong", "web-crawler", "strong", "staff", minutes=30.0),
@@ -64,7 +64,13 @@ def main(only: str | None = None, folder: Path = FOLDER) -> None:
         candidate = Cast(settings.corpus).candidate(shown.persona, scenario, shown.seed)
         played = asyncio.run(play(parts, scenario, shown.level, shown.minutes, candidate, shown.seed))
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{shown.name}.md").write_text(report_markdown(played.card, played.transcript, parts.library), encoding="utf-8")
+        (folder / f"{shown.name}.md").write_text(abridged(report_markdown(played.card, played.transcript, parts.library)), encoding="utf-8")
+
+
+def abridged(report: str) -> str:
+    """A report without what is said of every criterion, which is longer than the interview."""
+    before, rest = report.split("## Every criterion", 1)
+    return f"{before}## Transcript{rest.split('## Transcript', 1)[1]}"
 
 
 if __name__ == "__main__":
