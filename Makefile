@@ -14,8 +14,9 @@ test: $(INSTALLED) data/index/.built
 	$(BIN)/python -m pytest -m "not browser" -n 2 --dist loadfile
 	$(BIN)/python -m pytest -m browser
 
+# What can be waited for while working; the files that take long are left to `make test` (tests/conftest.py names them).
 check: $(INSTALLED) data/index/.built lint
-	$(BIN)/python -m pytest -m "not browser" -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m "not browser and not slow" -n 2 --dist loadfile
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

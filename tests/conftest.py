@@ -17,12 +17,36 @@ from agent.store import EventStore
 from tests.openai_server import OpenAIServer
 
 DATA = Path(os.environ.get("AGENT_TEST_DATA", "data"))  # where the index of the shipped corpus is kept between runs
+SLOW = {  # files that take longer than the rest together: other processes, whole interviews, training, every case of the gold set
+    f"test_{name}.py"
+    for name in (
+        *(
+            "attacking",
+            "baseline",
+            "candidate",
+            "change",
+            "cli",
+            "evals_cli",
+            "executors",
+            "fact_reader",
+            "grader",
+            "importing",
+            "model_interviewer",
+            "play",
+        ),
+        *("recorded", "replies", "retrieval", "runner", "statistics", "training"),
+    )
+}
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The browser's tests come last: its driver keeps an event loop running, in which no asynchronous test can run."""
+    """The browser's tests come last: its driver keeps an event loop running, in which no asynchronous test can run. Files that take long are
+    marked, so that `make check` can leave them out."""
     items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+    for item in items:
+        if item.path.name in SLOW:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(autouse=True, scope="session")
