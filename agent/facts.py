@@ -82,8 +82,9 @@ class FactFinder:
         several = [one.fact for one in each if one is not None and one.odds >= SURE]
         if len(set(several)) == len(parts) > 1:
             return several, True
-        told = reading.odds >= (LIKELY if question.plain or reading.asks else SURE)
-        return [reading.fact] if told else [], reading.asks
+        if reading.odds >= (LIKELY if question.plain or reading.asks else SURE):
+            return [reading.fact], reading.asks
+        return several, reading.asks or bool(several)  # half of it is told where the other half has no fact
 
     def _recalled(self, question: str, assumed: Sequence[str]) -> str | None:
         """The assumption that a question is about; the latest of several that are as near."""
@@ -122,14 +123,14 @@ def _questions(text: str) -> list[Question]:
     """The sentences that ask for something.
 
     A statement with a question mark ("With a queue, maybe?") asks for a fact only if one fits it well; a question that
-    the candidate goes on to answer asks for nothing.
+    the candidate goes on to answer asks for nothing, but more questions are no answer.
     """
     parts = sentences(text)
     found: list[Question] = []
     lead: list[str] = []
     for i, part in enumerate(parts):
         marked = part.rstrip().endswith("?")
-        answered = len(words(" ".join(parts[i + 1 :]))) > 40  # by the candidate
+        answered = len(words(" ".join(later for later in parts[i + 1 :] if not later.rstrip().endswith("?")))) > 40  # by the candidate
         if not (marked or DIRECT.search(part)) or answered or command_of(part) or PERMISSION.search(part):
             lead.append(part)
             continue

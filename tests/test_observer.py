@@ -140,6 +140,15 @@ def test_a_question_about_something_else_finds_no_fact(parts: Parts, question: s
     assert asked(parts, question) == Asked(unknown=True)
 
 
+def test_what_has_a_fact_is_told_beside_what_has_none(parts: Parts) -> None:
+    """A real candidate's breath: the last sentence asks twice, and what stands between the questions is short."""
+    finder = FactFinder(parts.encoder)
+    scenario = parts.library.scenario("url-shortener")
+    assert finder.find(scenario, "Roughly how many new links a month, and do they ever sing?").facts == ("new-links",)
+    more = "Is it a public service, or for one team? Because then the clicks are the product and the redirect only feeds it. " * 2
+    assert "why-now" in finder.find(scenario, f"Why does the business want this now? {more}How many new links are made a month?").facts
+
+
 def test_who_asks_whether_to_begin_asks_for_no_fact(parts: Parts) -> None:
     assert asked(parts, "Should I start?") == NOTHING
     assert asked(parts, "How many users are there? Okay, can I go on?").facts == asked(parts, "How many users are there?").facts != ()

@@ -7,21 +7,25 @@ import pytest
 from agent.assembly import Parts
 from agent.candidate import SPENT, WORDS_A_MINUTE, Scripted, read_candidate
 from agent.errors import UnreadableTranscript
-from agent.play import BrokenOff, play
-from agent.schema import Scorecard
+from agent.play import BrokenOff, Played, play
 from agent.text import words
 
 CANDIDATES = Path(__file__).parent.parent / "corpus" / "candidates"
 
 
-async def card_of(parts: Parts, name: str) -> Scorecard:
-    scenario = parts.library.scenario(name.rsplit("-", 1)[0])
-    return (await play(parts, scenario, "senior", 45, Scripted(read_candidate(CANDIDATES / f"{name}.yaml")))).card
+PLAYED: dict[str, Played] = {}  # a whole interview takes seconds, and several tests look at the same
+
+
+async def played_by(parts: Parts, name: str) -> Played:
+    if name not in PLAYED:
+        scenario = parts.library.scenario(name.rsplit("-", 1)[0])
+        PLAYED[name] = await play(parts, scenario, "senior", 45, Scripted(read_candidate(CANDIDATES / f"{name}.yaml")))
+    return PLAYED[name]
 
 
 @pytest.mark.parametrize("scenario", ["url-shortener", "team-chat"])
 async def test_the_strong_candidate_scores_higher_in_every_section(parts: Parts, scenario: str) -> None:
-    strong, weak = await card_of(parts, f"{scenario}-strong"), await card_of(parts, f"{scenario}-weak")
+    strong, weak = (await played_by(parts, f"{scenario}-strong")).card, (await played_by(parts, f"{scenario}-weak")).card
     for better, worse in zip(strong.sections, weak.sections, strict=True):
         assert (better.status, worse.status) == ("graded", "graded")
         assert (better.score or 0) > (worse.score or 0), better.id
@@ -29,8 +33,7 @@ async def test_the_strong_candidate_scores_higher_in_every_section(parts: Parts,
 
 
 async def test_answers_take_as_long_as_they_take_to_speak(parts: Parts) -> None:
-    answers = read_candidate(CANDIDATES / "team-chat-strong.yaml")
-    transcript = (await play(parts, parts.library.scenario("team-chat"), "senior", 45, Scripted(answers))).transcript
+    transcript = (await played_by(parts, "team-chat-strong")).transcript
     before = 0.0
     for turn in transcript.turns:
         if turn.speaker == "candidate":
@@ -39,8 +42,8 @@ async def test_answers_take_as_long_as_they_take_to_speak(parts: Parts) -> None:
 
 
 async def test_the_same_interview_twice_is_the_same(parts: Parts) -> None:
-    answers = read_candidate(CANDIDATES / "team-chat-weak.yaml")
-    first, second = [await play(parts, parts.library.scenario("team-chat"), "mid", 45, Scripted(answers), seed=4) for _ in range(2)]
+    first = await played_by(parts, "team-chat-weak")
+    second = await play(parts, parts.library.scenario("team-chat"), "senior", 45, Scripted(read_candidate(CANDIDATES / "team-chat-weak.yaml")))
     assert [turn.text for turn in first.transcript.turns] == [turn.text for turn in second.transcript.turns]
     assert first.card.model_dump() == second.card.model_dump()
 
