@@ -71,7 +71,7 @@ def test_weights_that_cannot_be_read_say_how_to_make_them(parts: Parts, library:
 
 def test_what_is_saved_reads_as_what_was_fitted(parts: Parts, library: Library, tmp_path: Path) -> None:
     scenario = library.scenario(SCENARIO)
-    some = {fact: ways[:6] for fact, ways in list(read_asks(library)[SCENARIO].facts.items())[:6]}
+    some = {fact: ways[:6] for fact, ways in read_asks(library)[SCENARIO].facts.items()}
     asks = Asks(
         facts=some,
         none=("Is there a dress code?", "Is there a dress code for ushers?"),
