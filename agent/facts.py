@@ -130,14 +130,18 @@ def _questions(text: str) -> list[Question]:
     lead: list[str] = []
     for i, part in enumerate(parts):
         marked = part.rstrip().endswith("?")
-        answered = len(words(" ".join(later for later in parts[i + 1 :] if not later.rstrip().endswith("?")))) > 40  # by the candidate
-        if not (marked or DIRECT.search(part)) or answered or command_of(part) or PERMISSION.search(part):
+        if not (marked or DIRECT.search(part)) or command_of(part) or PERMISSION.search(part) or _answered(parts[i + 1 :]):
             lead.append(part)
             continue
         formed = not marked or (bool(INTERROGATIVE.search(part)) and not SUPPOSING.search(part))
         found.append(Question(" ".join(lead), part, formed))
         lead = []
     return found
+
+
+def _answered(later: Sequence[str]) -> bool:
+    """Whether the candidate goes on with so many statements that they are his own answer."""
+    return len(words(" ".join(part for part in later if not part.rstrip().endswith("?")))) > 40
 
 
 def _split_questions(sentence: str) -> list[str]:

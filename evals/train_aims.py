@@ -22,7 +22,7 @@ from agent.aims import appeal
 from agent.assembly import Parts, assemble
 from agent.clock import ManualClock
 from agent.errors import ConfigurationError, InterviewError
-from agent.library import SHIPPED, Library
+from agent.library import SHIPPED
 from agent.schema import Text
 from agent.settings import load_settings
 from evals.conduct import Conductor
@@ -108,7 +108,7 @@ def held_out(rankings: Sequence[Ranking]) -> float:
     return fmean(shares)
 
 
-def write_interests(library: Library, interests: Mapping[str, float], folder: Path) -> None:
+def write_interests(interests: Mapping[str, float], folder: Path) -> None:
     """Set the interests in the rubrics' files and leave all else in them as it is."""
     for path in sorted((folder / "rubrics").glob("*.yaml")):
         lines, name = [], ""
@@ -118,7 +118,7 @@ def write_interests(library: Library, interests: Mapping[str, float], folder: Pa
             if re.match(r"    interest: ", line):
                 continue
             lines.append(line)
-            if name in library.criteria and re.match(r"    weight: ", line):
+            if re.match(r"    weight: ", line):
                 lines.append(f"    interest: {interests.get(name, 1.0):g}")
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
@@ -128,12 +128,12 @@ def main() -> None:
     settings = load_settings().speaking(None)
     parts = assemble(settings)
     rankings = asyncio.run(read_rankings(parts))
-    typer.echo(f"{len(rankings)} rankings in {len({one.scenario for one in rankings})} scenarios. What is asked ranks above of the others:")
+    typer.echo(f"{len(rankings)} rankings in {len({one.scenario for one in rankings})} scenarios. What is asked ranks above so many of the others:")
     typer.echo(f"  by weight, tier, what was begun and what was just said: {fmean(one.won({}) for one in rankings):.1%}")
     typer.echo(f"  and by interest, in scenarios not fitted on: {held_out(rankings):.1%}")
     interests = fitted(rankings)
     typer.echo(f"  and by interest, in those fitted on: {fmean(one.won(interests) for one in rankings):.1%}")
-    write_interests(parts.library, interests, settings.corpus or SHIPPED)
+    write_interests(interests, settings.corpus or SHIPPED)
 
 
 if __name__ == "__main__":

@@ -20,22 +20,9 @@ DATA = Path(os.environ.get("AGENT_TEST_DATA", "data"))  # where the index of the
 SLOW = {  # files that take longer than the rest together: other processes, whole interviews, training, every case of the gold set
     f"test_{name}.py"
     for name in (
-        *(
-            "attacking",
-            "baseline",
-            "candidate",
-            "change",
-            "cli",
-            "evals_cli",
-            "executors",
-            "fact_reader",
-            "grader",
-            "importing",
-            "model_interviewer",
-            "play",
-        ),
-        *("recorded", "replies", "retrieval", "runner", "statistics", "training"),
-    )
+        "attacking baseline candidate change cli evals_cli executors fact_reader grader importing model_interviewer play "
+        "recorded replies retrieval runner statistics training"
+    ).split()
 }
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 

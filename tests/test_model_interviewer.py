@@ -146,13 +146,11 @@ async def test_the_model_words_the_probe_of_a_wrong_turn(parts: Parts) -> None:
     scenario = parts.library.scenario("url-shortener")
     wrong = scenario.wrong_turns[0]
     model = ScriptedChatModel([FOLLOW_UP])
-    embedded = EmbeddedInterviewer(parts.library, parts.matcher, parts.retriever)
     made = begin(
         Started(scenario=scenario, level="senior", minutes=30, sections=("6",), model="m", grader="g", seed=0), divide(parts.library.sections, 1800)
     )
     made = fold(made, [SectionOpened(section="6", seconds=300), Answered(section="6", text=wrong.claim, message="1")])
-    speaks = ModelInterviewer(model, embedded, parts.prompts, parts.library, parts.retriever)
-    said = await speaks.speak(made, Move(kind="follow_up", wrong_turn=wrong.id), 10.0, lambda _: None)
+    said = await conducted_by(parts, model).interviewer.speak(made, Move(kind="follow_up", wrong_turn=wrong.id), 10.0, lambda _: None)
     assert (said.text, said.brain, said.notice) == (FOLLOW_UP, model.name, None)
     assert wrong.probe in model.requests[0][-1].content and wrong.why in model.requests[0][-1].content
 

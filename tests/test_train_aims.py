@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.library import SHIPPED, Library, load_library
+from agent.library import SHIPPED, load_library
 from evals.train_aims import MOST, Ranking, fitted, held_out, write_interests
 
 
@@ -35,12 +35,12 @@ def test_rankings_that_agree_are_foretold_and_rankings_that_do_not_are_not() -> 
     assert held_out(rankings(*["abcd", "dcba"] * 6)) < 0.8
 
 
-def test_interests_are_written_and_all_else_in_the_rubrics_stays(library: Library, tmp_path: Path) -> None:
+def test_interests_are_written_and_all_else_in_the_rubrics_stays(tmp_path: Path) -> None:
     shutil.copytree(SHIPPED, tmp_path / "corpus")
     path = tmp_path / "corpus" / "rubrics" / "6-data.yaml"
     before = [line for line in path.read_text(encoding="utf-8").splitlines() if "    interest: " not in line]
     for _ in range(2):  # the second time changes nothing
-        write_interests(library, {"store-fits-access": 2.5}, tmp_path / "corpus")
+        write_interests({"store-fits-access": 2.5}, tmp_path / "corpus")
     assert [line for line in path.read_text(encoding="utf-8").splitlines() if "    interest: " not in line] == before
     read = load_library(tmp_path / "corpus").criteria
     assert (read["store-fits-access"].interest, read["record-keys-queries"].interest) == (2.5, 1.0)
