@@ -21,7 +21,7 @@ from agent.text import shortened
 
 log = logging.getLogger(__name__)
 Emit = Callable[[str | None], None]  # words as they come; None: forget them, the utterance starts again
-OPEN_DRIFTS = ("terse", "document", "code", "silence", "lost")  # the question stands; it is not asked again
+OPEN_DRIFTS = ("terse", "document", "code", "silence", "lost", "asking")  # the question stands; it is not asked again
 QUOTE_FROM = 0.4  # mean cosine to question and criterion from which on a sentence is near enough to be quoted back
 
 

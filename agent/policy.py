@@ -12,6 +12,7 @@ from agent.state import Interview, SectionState
 
 MOST_STUCK = 4  # empty answers in a row before the section is closed: three bring the three steps of a hint
 MOST_REDIRECTS = 2  # times that a candidate is led back from the same drift in a section; then the interview goes on as it can
+MOST_QUESTIONS = 3  # answers of the interviewer in a row before a candidate who goes on asking is told to begin
 CHANGE_AFTER = 0.35  # share of a section's time before its constraint change comes, so that a design stands first
 CHANGE_BEFORE = 0.85  # ... and the latest moment, so that there is time to answer
 LEAST_SECONDS = 20.0  # a section is not opened with less than this left
@@ -53,6 +54,8 @@ def _within(interview: Interview, rubrics: dict[str, Rubric], state: SectionStat
     if intent == "stuck" or (seen and seen.drift == "terse" and state.empty_answers > 1):
         return _unstuck(interview, rubrics, state, elapsed)
     told = _told(seen)
+    if intent == "clarify" and _only_asks(state):
+        return Move(kind="redirect", drift="asking", reason="the candidate asks and decides nothing", **told)
     if intent == "clarify":
         return Move(kind="clarify", reason="the candidate asked", **told)
     if seen and seen.drift and state.drifted(seen.drift) < MOST_REDIRECTS:
@@ -100,6 +103,12 @@ def due_change(interview: Interview, state: SectionState, elapsed: float) -> str
 def the_change(scenario: Scenario, seed: int) -> ConstraintChange | None:
     """The one constraint change of this interview, chosen by its seed."""
     return scenario.changes[seed % len(scenario.changes)] if scenario.changes else None
+
+
+def _only_asks(state: SectionState) -> bool:
+    """Whether the interviewer has done nothing but answer questions for a while."""
+    last = state.moves[-MOST_QUESTIONS:]
+    return len(last) == MOST_QUESTIONS and all(move.kind == "clarify" for move in last)
 
 
 def _told(seen: Observed | None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ VerdictStatus = Literal["met", "partial", "not_observed", "unclear", "unscored"]
 SectionStatus = Literal["graded", "not_reached", "unscored"]
 LevelSignal = Literal["below_mid", "mid", "senior", "staff", "insufficient"]
 MoveKind = Literal["ask", "follow_up", "clarify", "hint", "curveball", "nudge", "redirect", "borrow", "repeat", "pause", "next_section", "wrap_up"]
-Drift = Literal["off_topic", "rude", "language", "terse", "document", "code", "silence", "lost"]  # what leads away from the question
+Drift = Literal["off_topic", "rude", "language", "terse", "document", "code", "silence", "lost", "asking"]  # what leads away from the question
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 SectionId = Annotated[str, BeforeValidator(lambda raw: str(raw) if isinstance(raw, int) else raw), Field(pattern=r"^\d+$")]
 
@@ -218,6 +218,7 @@ class Phrases(Value):
     code: tuple[Text, ...] = Field(min_length=1)
     silence: tuple[Text, ...] = Field(min_length=1)
     lost: tuple[Text, ...] = Field(min_length=1)
+    asking: tuple[Text, ...] = Field(min_length=1)
     lead_long: tuple[Text, ...] = Field(min_length=1)
     tones: dict[Persona, dict[str, tuple[Text, ...]]] = {}  # how a persona says some of these instead
     lead_quote: tuple[Text, ...] = Field(min_length=1)

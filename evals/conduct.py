@@ -15,7 +15,7 @@ from agent.graph import build_conduct
 from agent.key_terms import KeyTerms
 from agent.library import Library
 from agent.replies import MissingReply
-from agent.schema import Criterion, Move
+from agent.schema import Criterion, Move, Scenario, Transcript
 from agent.state import ConductState, Interview, InterviewContext, begin, fold
 from agent.text import content_words, words
 from evals.dataset import Case
@@ -25,14 +25,20 @@ WORDS_A_MINUTE = 150.0  # how fast the recorded candidates speak
 
 
 @dataclass(frozen=True)
-class Position:
-    """A moment at which the interviewer has to speak: the interview up to a candidate's turn."""
+class Moment:
+    """The interviewer has to speak: the interview up to a candidate's turn."""
 
-    case: Case
     turn: int
     section: str
     elapsed: float
     interview: Interview = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Position(Moment):
+    """A moment of a case of the gold set."""
+
+    case: Case
 
 
 @dataclass(frozen=True)
@@ -61,11 +67,14 @@ class Conductor:
         self._graph = build_conduct()
         self._terms = KeyTerms(library)
 
-    async def positions(self, case: Case) -> list[Position]:
-        """Every moment of a case at which the candidate has just spoken, each with all that was observed so far."""
-        transcript = case.transcript
+    def positions(self, case: Case) -> list[Position]:
+        """Every moment of a case."""
+        found = self.moments(case.transcript, self._library.scenario(case.entry.scenario))
+        return [Position(one.turn, one.section, one.elapsed, one.interview, case) for one in found]
+
+    def moments(self, transcript: Transcript, scenario: Scenario) -> list[Moment]:
+        """Every moment at which the candidate has just spoken, each with all that was observed so far."""
         budget = divide(self._library.sections, 60 * (transcript.minutes or 45.0))
-        scenario = self._library.scenario(case.entry.scenario)
         started = Started(
             scenario=scenario,
             level=transcript.level,
@@ -88,7 +97,7 @@ class Conductor:
             interview = fold(interview, [Answered(elapsed=end, section=turn.section, text=turn.text, message=str(turn.n))])
             seen = self._context.observer.observe(interview, end)
             interview = fold(interview, [seen])
-            found.append(Position(case, turn.n, turn.section, end, interview))
+            found.append(Moment(turn.n, turn.section, end, interview))
         return found
 
     async def next(self, position: Position) -> Next | None:

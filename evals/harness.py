@@ -213,6 +213,6 @@ async def conducted(dataset: Dataset, variant: Variant, model: str, executor: st
         async with gate:
             return await conductor.next(position)
 
-    positions = [position for case in dataset for position in await conductor.positions(case)]
+    positions = [position for case in dataset for position in conductor.positions(case)]
     rows = await asyncio.gather(*map(spoken, positions))
     return [row for row in rows if row is not None], sum(row is None for row in rows)

@@ -93,7 +93,7 @@ async def follow_up_pairs(parts: Parts, cases: str, count: int, seed: int = SEED
     conductor, chance = Conductor(parts.library, context), random.Random(seed)
     found = []
     for case in dataset.cases:
-        for position in await conductor.positions(case):
+        for position in conductor.positions(case):
             asked = await conductor.asked(position)
             if asked is None or asked.move.kind != "follow_up" or asked.move.criterion is None:
                 continue

@@ -3,7 +3,6 @@
 Printed is what that is worth on problems that it was not fitted on.
 """
 
-import asyncio
 import math
 import re
 import sys
@@ -22,21 +21,21 @@ from agent.aims import appeal
 from agent.assembly import Parts, assemble
 from agent.clock import ManualClock
 from agent.errors import ConfigurationError, InterviewError
-from agent.library import SHIPPED
-from agent.schema import Text
+from agent.library import SHIPPED, Library
+from agent.schema import Criterion, Scenario, Text
 from agent.settings import load_settings
-from evals.conduct import Conductor
-from evals.dataset import load_dataset
+from evals.conduct import Conductor, Moment
 from evals.files import read_value
+from evals.training import Interview, interviews
 
-RANKINGS = Path(__file__).with_name("preferences") / "rankings.yaml"
+RANKINGS = Path(__file__).with_name("preferences") / "rankings"
 STRENGTH = 0.1  # of the pull towards an interest of 1, beside pairs that weigh 1 a ranking
-MOST = 3.0  # times that an interest may raise or lower what a criterion is worth, so that weight and tier still count
+MOST = 5.0  # times that an interest may raise or lower what a criterion is worth, so that weight and tier still count
 Interests = dict[str, float]
 
 
 class Rankings(RootModel[dict[str, Annotated[tuple[Text, ...], Field(min_length=2)]]]):
-    """CASE-TURN -> criteria that could be asked about next, the best first."""
+    """INTERVIEW-TURN -> criteria that could be asked about next, the best first."""
 
 
 @dataclass(frozen=True)
@@ -53,27 +52,38 @@ class Ranking:
         return 1 - max(range(len(scores)), key=scores.__getitem__) / (len(scores) - 1)
 
 
-async def read_rankings(parts: Parts, path: Path = RANKINGS) -> list[Ranking]:
+def read_rankings(parts: Parts, folder: Path = RANKINGS) -> list[Ranking]:
     """The rankings, joined with what the interviewer had seen by then. ConfigurationError for a turn or a criterion that there is not."""
-    ranked = dict(read_value(path, Rankings).root)
-    conductor, found = Conductor(parts.library, parts.context(ManualClock())), []
-    for case in load_dataset(parts.library, "tune").cases:
-        for position in await conductor.positions(case):
-            names = ranked.pop(f"{case.id}-{position.turn}", ())
-            state, last, level = position.interview.section, position.interview.last, position.interview.started.level
-            if unknown := set(names) - {criterion.id for criterion in parts.library.rubrics[position.section].criteria}:
-                raise ConfigurationError(f"{path}: {case.id}-{position.turn} ranks {', '.join(sorted(unknown))}, not of section {position.section}.")
-            if not names or state is None or last is None:
-                continue
-            worth = []
-            for name in names:
-                criterion = parts.library.criteria[name]
-                whole = appeal(criterion, level, state.coverage.get(name, 0.0), last.relevance.get(name, 0.0))
-                worth.append(math.log(whole / criterion.interest))
-            found.append(Ranking(case.entry.scenario, names, tuple(worth)))
-    if ranked:
-        raise ConfigurationError(f"{path} ranks questions after turns that no candidate of the tune split has: {', '.join(list(ranked)[:3])}.")
+    ranked = [(path, name, order) for path in sorted(folder.glob("*.yaml")) for name, order in read_value(path, Rankings).root.items()]
+    conductor, seen = Conductor(parts.library, parts.context(ManualClock())), {}
+    for one in interviews(parts.library):
+        if any(name.startswith(f"{one.id}-") for _, name, _ in ranked):
+            seen |= {f"{one.id}-{moment.turn}": (one.scenario, moment) for moment in conductor.moments(one.transcript, _scenario(parts.library, one))}
+    found = []
+    for path, name, order in ranked:
+        if name not in seen:
+            raise ConfigurationError(f"{path} ranks questions after {name}, a turn that no candidate of the tune split or of evals/training has.")
+        scenario, moment = seen[name]
+        if unknown := set(order) - {criterion.id for criterion in parts.library.rubrics[moment.section].criteria}:
+            raise ConfigurationError(f"{path}: {name} ranks {', '.join(sorted(unknown))}, not of section {moment.section}.")
+        found.append(Ranking(scenario, order, tuple(_worth(parts.library.criteria[criterion], moment) for criterion in order)))
     return found
+
+
+def _worth(criterion: Criterion, moment: Moment) -> float:
+    """The logarithm of what asking about a criterion is worth, but for its interest."""
+    state, seen = moment.interview.section, moment.interview.last
+    assert state is not None and seen is not None
+    whole = appeal(criterion, moment.interview.started.level, state.coverage.get(criterion.id, 0.0), seen.relevance.get(criterion.id, 0.0))
+    return math.log(whole / criterion.interest)
+
+
+def _scenario(library: Library, one: Interview) -> Scenario:
+    """An interview's scenario; for those that only training knows, one without facts."""
+    if one.scenario in library.scenarios:
+        return library.scenario(one.scenario)
+    opening = one.transcript.turns[0].text
+    return Scenario(id=one.scenario, title=one.transcript.title or one.scenario, thing=one.scenario, brief=opening, challenge=opening, facts=())
 
 
 def fitted(rankings: Sequence[Ranking], strength: float = STRENGTH) -> Interests:
@@ -127,7 +137,7 @@ def main() -> None:
     """Fit, say what it is worth, and write."""
     settings = load_settings().speaking(None)
     parts = assemble(settings)
-    rankings = asyncio.run(read_rankings(parts))
+    rankings = read_rankings(parts)
     typer.echo(f"{len(rankings)} rankings in {len({one.scenario for one in rankings})} scenarios. What is asked ranks above so many of the others:")
     typer.echo(f"  by weight, tier, what was begun and what was just said: {fmean(one.won({}) for one in rankings):.1%}")
     typer.echo(f"  and by interest, in scenarios not fitted on: {held_out(rankings):.1%}")

@@ -54,7 +54,7 @@ def saying(text: str, parts: Parts, library: Library) -> Conductor:
 
 async def test_there_is_a_position_after_every_turn_of_the_candidate(conductor: Conductor, dataset: Dataset) -> None:
     case = dataset.case(C)
-    positions = await conductor.positions(case)
+    positions = conductor.positions(case)
     assert [(one.turn, one.section) for one in positions] == [(2, "0"), (4, "2")]
     for position in positions:
         said = position.interview.turns
@@ -66,20 +66,20 @@ async def test_there_is_a_position_after_every_turn_of_the_candidate(conductor: 
 
 async def test_a_recorded_turn_gives_one_utterance_in_the_open_section_or_the_next(conductor: Conductor, dataset: Dataset) -> None:
     for case in dataset:
-        for position in await conductor.positions(case):
+        for position in conductor.positions(case):
             row = await conductor.next(position)
             assert row is not None and row.text and (row.case, row.turn) == (case.id, position.turn)
             assert row.right_section and int(row.section) - int(position.section) in (0, 1)
 
 
 async def test_the_same_position_gives_the_same_utterance(conductor: Conductor, dataset: Dataset) -> None:
-    position = (await conductor.positions(dataset.case(C)))[0]
+    position = conductor.positions(dataset.case(C))[0]
     assert await conductor.next(position) == await conductor.next(position)
 
 
 async def follow_up(conductor: Conductor, case: Case) -> tuple[Position, Next]:
     """The first position at which the interviewer follows up on a criterion."""
-    for position in await conductor.positions(case):
+    for position in conductor.positions(case):
         row = await conductor.next(position)
         if row is not None and row.move == "follow_up" and row.criterion:
             return position, row
@@ -125,7 +125,7 @@ async def test_a_word_that_the_candidate_used_is_no_leak(library: Library, condu
     answer = case.transcript.turns[1]
     turns = (case.transcript.turns[0], answer.model_copy(update={"text": f"{answer.text} So much for {word}."}), *case.transcript.turns[2:])
     said = replace(case, transcript=case.transcript.model_copy(update={"turns": turns}))
-    before, after = [(await conductor.positions(one))[0] for one in (case, said)]
+    before, after = [conductor.positions(one)[0] for one in (case, said)]
     asked = Asked(elapsed=0.0, section="0", text=f"And what of {word}?", move=Move(kind="follow_up", criterion=criterion.id))
     assert (conductor._leaks(before, asked, criterion), conductor._leaks(after, asked, criterion)) == ((word,), ())
 

@@ -369,3 +369,21 @@ def test_too_little_time_for_both_last_sections_goes_to_the_more_valuable_one(li
 def test_what_is_assumed_is_told_again_when_it_is_asked_for(library: Library) -> None:
     chosen = move(seen(interview(library), "clarify", recalled=("I assume two regions.",)), library)
     assert (chosen.kind, chosen.assumptions) == ("clarify", ("I assume two regions.",))
+
+
+def after_moves(made: Interview, *kinds: str) -> Interview:
+    """The interviewer has made these moves since the section opened."""
+    asked = [Asked(section="6", text="?", move=Move.model_validate({"kind": kind})) for kind in kinds]
+    return fold(made, asked)
+
+
+def test_who_only_asks_is_answered_and_told_to_begin_and_then_may_ask_again(library: Library) -> None:
+    asking = after_moves(interview(library), *["clarify"] * policy.MOST_QUESTIONS)
+    told = move(seen(asking, intent="clarify", facts=("read-rate",)), library)
+    assert (told.kind, told.drift, told.facts) == ("redirect", "asking", ("read-rate",))
+    assert move(seen(after_moves(asking, "redirect"), intent="clarify"), library).kind == "clarify"
+
+
+def test_questions_between_answers_are_only_answered(library: Library) -> None:
+    mixed = after_moves(interview(library), "clarify", "clarify", "follow_up", "clarify")
+    assert move(seen(mixed, intent="clarify"), library).kind == "clarify"
