@@ -1,13 +1,15 @@
 """What is worth asking about next. Pure: the same state gives the same aim."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agent.schema import LEVELS, Criterion, Level, Rubric
 from agent.state import Interview, SectionState
 
 COVERED = 0.5  # expected credit from which on a criterion counts as shown
-ANSWERED = 0.05  # calibrated chance of having been answered wholly, up to which a question about it is safe: asking twice annoys more than it tells
+ANSWERED = 0.15  # calibrated chance of having been answered wholly, up to which a question about it is safe: asking twice annoys more than it tells
+DOUBT = 4.0  # how much less a question is worth the likelier it was answered: e-folds for a certain answer
 NEARNESS = 1.0  # how much more a question is worth that takes up what was just said: e-fold for a cosine of 1
 BEGUN = 0.5  # share of its worth that a question keeps when nothing was said of it; interviewers rather probe what was begun and is thin
 TIER_VALUE = (1.0, 0.45, 0.15)  # worth of a criterion of the level or below, one above, two above
@@ -39,7 +41,7 @@ def next_aim(interview: Interview, rubric: Rubric, state: SectionState, level: L
     def worth(criterion: Criterion) -> float:
         again = 0.5 if attempts(state, criterion.id) else 1.0
         staying = 0.6 if criterion.id == just_asked else 1.0
-        return appeal(criterion, level, state.coverage.get(criterion.id, 0.0), relevance.get(criterion.id, 0.0)) * again * staying
+        return appeal(criterion, level, state, relevance) * again * staying
 
     asking = [criterion for criterion in open_criteria(rubric, state, level) if state.met.get(criterion.id, 0.0) <= ANSWERED]
     return max(asking, key=lambda criterion: (worth(criterion), criterion.id), default=None)
@@ -50,10 +52,11 @@ def open_criteria(rubric: Rubric, state: SectionState, level: Level) -> list[Cri
     return [c for c in rubric.criteria if state.coverage.get(c.id, 0.0) < COVERED and attempts(state, c.id) < LEADS[level].attempts]
 
 
-def appeal(criterion: Criterion, level: Level, coverage: float, relevance: float) -> float:
+def appeal(criterion: Criterion, level: Level, state: SectionState, relevance: Mapping[str, float]) -> float:
     """How gladly an interviewer asks about an open criterion now: by weight and tier, by what interviewers like to ask about, by whether it
-    was begun (`coverage`, 0 to 1), and by its nearness to what was just said (`relevance`, a cosine)."""
-    return value(criterion, level) * criterion.interest * (BEGUN + coverage) * math.exp(NEARNESS * relevance)
+    was begun and how likely it was answered, and by its nearness to what was just said (`relevance`, cosines)."""
+    begun, answered = BEGUN + state.coverage.get(criterion.id, 0.0), state.met.get(criterion.id, 0.0)
+    return value(criterion, level) * criterion.interest * begun * math.exp(NEARNESS * relevance.get(criterion.id, 0.0) - DOUBT * answered)
 
 
 def value(criterion: Criterion, level: Level) -> float:

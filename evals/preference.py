@@ -139,7 +139,7 @@ Name = Annotated[str, typer.Argument(help="follow-ups or interviews: a folder of
 def make_follow_ups(
     out: Annotated[Path, typer.Option(help="The folder.")] = FOLDER / "follow-ups",
     cases: Annotated[str, typer.Option(help="tune, report, or a folder of cases.")] = "report",
-    count: Annotated[int, typer.Option(help="How many pairs.", min=1)] = 40,
+    count: Annotated[int, typer.Option(help="How many pairs.", min=1)] = 60,
 ) -> None:
     """Make pairs of follow-ups: ours, and one on a random open criterion."""
     parts = assemble(load_settings().speaking(None))

@@ -74,7 +74,7 @@ def _worth(criterion: Criterion, moment: Moment) -> float:
     """The logarithm of what asking about a criterion is worth, but for its interest."""
     state, seen = moment.interview.section, moment.interview.last
     assert state is not None and seen is not None
-    whole = appeal(criterion, moment.interview.started.level, state.coverage.get(criterion.id, 0.0), seen.relevance.get(criterion.id, 0.0))
+    whole = appeal(criterion, moment.interview.started.level, state, seen.relevance)
     return math.log(whole / criterion.interest)
 
 
