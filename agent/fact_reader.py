@@ -1,4 +1,5 @@
-"""Which fact a clarifying question asks for, read by linear classifiers over the sentence model's vectors and over words.
+"""Which fact a clarifying question asks for, read by linear classifiers over the sentence model's vectors and over words, and checked
+against the questions that are known: is it nearer to one that this fact answers than to one that none does?
 
 Fitted on many ways of asking (`python -m evals.train_facts`). A scenario is known by its facts' ids: one that has other facts has no
 reading here, and `facts` falls back to nearness to the ways of asking that the scenario itself gives.
@@ -6,7 +7,7 @@ reading here, and `facts` falls back to nearness to the ways of asking that the 
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,13 +23,15 @@ if TYPE_CHECKING:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
 WEIGHTS = Path(__file__).with_name("weights") / "facts.safetensors"
+STEP = 1 / 400  # to which the saved vectors of known questions are rounded; no part of theirs reaches 127 steps
+NEAREST = 5  # known questions of each kind that are looked at
 NONE, TALK = "", "-"  # what stands in the place of a fact's id: a question that no fact answers; words that ask for nothing
 
 
 @dataclass(frozen=True)
 class Reading:
-    """The fact that a question most likely asks for, the log-odds of that against asking for no fact, and whether it more likely asks for
-    something that no fact answers than for nothing at all."""
+    """The fact that a question most likely asks for, the log-odds that it does, and whether it more likely asks for something that no fact
+    answers than for nothing at all."""
 
     fact: str
     odds: float
@@ -46,9 +49,11 @@ class FactReader:
         known = self._scenarios.get(scenario.id)
         if known is None or set(known.classes) != {NONE, TALK, *(fact.id for fact in scenario.facts)}:
             return None
-        of = dict(zip(known.classes, known.logits(self._encoder, [(lead, question)])[0].tolist(), strict=True))
-        best = max((name for name in known.classes if name not in (NONE, TALK)), key=of.__getitem__)
-        return Reading(best, of[best] - float(np.logaddexp(of[NONE], of[TALK])), of[NONE] >= of[TALK])
+        near = vectors(self._encoder, [(lead, question)])
+        logits = known.logits(near, [(lead, question)])
+        (fact,), evidence = known.evidence(near, logits)
+        of = dict(zip(known.classes, logits[0].tolist(), strict=True))
+        return Reading(fact, float(evidence[0] @ known.trust[:-1] + known.trust[-1]), of[NONE] >= of[TALK])
 
     @cached_property
     def _scenarios(self) -> dict[str, "Fitted"]:
@@ -69,12 +74,30 @@ class Fitted:
     words: "TfidfVectorizer"
     weights: npt.NDArray[np.float32]  # (classes, twice the encoder's width + the vocabulary)
     bias: npt.NDArray[np.float32]
+    known: Vectors  # (known questions, the encoder's width)
+    answers: npt.NDArray[np.int64]  # (known questions): the class of each, a fact or NONE
+    trust: npt.NDArray[np.float32] = field(default_factory=lambda: np.array([1.0, 0.0, 0.0, 0.0, 0.0], np.float32))  # of `evidence`, and a constant
 
-    def logits(self, encoder: Encoder, questions: Sequence[tuple[str, str]]) -> npt.NDArray[np.float32]:
-        """(questions, classes)."""
-        near, said = vectors(encoder, questions), self.words.transform(whole(questions)).toarray().astype(np.float32)
+    def logits(self, near: Vectors, questions: Sequence[tuple[str, str]]) -> npt.NDArray[np.float32]:
+        """(questions, classes). `near`: the questions' vectors."""
+        said = self.words.transform(whole(questions)).toarray().astype(np.float32)
         found: npt.NDArray[np.float32] = np.hstack([near, said]) @ self.weights.T + self.bias
         return found
+
+    def evidence(self, near: Vectors, logits: npt.NDArray[np.float32]) -> tuple[list[str], npt.NDArray[np.float32]]:
+        """The likeliest fact of every question, and what speaks for it (questions, 4): its log-odds against no fact, its lead before the next
+        fact, and how much nearer the question is to those that it answers than to those that none does (the nearest, and the nearest five)."""
+        facts = [place for place, name in enumerate(self.classes) if name not in (NONE, TALK)]
+        none, talk = self.classes.index(NONE), self.classes.index(TALK)
+        likeness = near[:, near.shape[1] // 2 :] @ self.known.T
+        found, rows = [], []
+        for row, like in zip(logits, likeness, strict=True):
+            best, second = sorted(facts, key=lambda place: -row[place])[:2]
+            its, others = (np.sort(like[self.answers == one])[::-1] for one in (best, none))
+            odds = row[best] - np.logaddexp(row[none], row[talk])
+            rows.append([odds, row[best] - row[second], its[0] - others[0], its[:NEAREST].mean() - others[:NEAREST].mean()])
+            found.append(self.classes[best])
+        return found, np.array(rows, np.float32)
 
     @classmethod
     def load(cls, kept: Any, name: str, listed: str) -> "Fitted":
@@ -82,17 +105,18 @@ class Fitted:
         found = json.loads(listed)
         words = vectorizer(found["terms"])
         words.idf_ = kept.get_tensor(f"{name}/idf").astype(np.float64)
-        weights, bias = (kept.get_tensor(f"{name}/{part}").astype(np.float32) for part in ("weights", "bias"))
-        return cls(tuple(found["classes"]), words, weights, bias)
+        weights, bias, known, trust = (kept.get_tensor(f"{name}/{part}").astype(np.float32) for part in ("weights", "bias", "known", "trust"))
+        return cls(tuple(found["classes"]), words, weights, bias, known * STEP, np.array(found["answers"]), trust)
 
-    def tensors(self, name: str) -> dict[str, npt.NDArray[np.float16]]:
-        """To be saved, in half the precision. What is saved is the memory as it lies, so each lies in rows."""
-        parts = {"weights": self.weights, "bias": self.bias, "idf": self.words.idf_}
-        return {f"{name}/{part}": np.ascontiguousarray(value, dtype=np.float16) for part, value in parts.items()}
+    def tensors(self, name: str) -> dict[str, npt.NDArray[Any]]:
+        """To be saved, in half the precision, and what is known in a quarter. What is saved is the memory as it lies, so each lies in rows."""
+        parts = {"weights": self.weights, "bias": self.bias, "idf": self.words.idf_, "trust": self.trust}
+        halves: dict[str, npt.NDArray[Any]] = {f"{name}/{part}": np.ascontiguousarray(value, dtype=np.float16) for part, value in parts.items()}
+        return {**halves, f"{name}/known": np.ascontiguousarray(np.clip(np.round(self.known / STEP), -127, 127), dtype=np.int8)}
 
     def listed(self) -> str:
         """To be saved beside the tensors."""
-        return json.dumps({"classes": self.classes, "terms": self.words.get_feature_names_out().tolist()})
+        return json.dumps({"classes": self.classes, "terms": self.words.get_feature_names_out().tolist(), "answers": self.answers.tolist()})
 
 
 def vectorizer(terms: Sequence[str] | None = None) -> "TfidfVectorizer":

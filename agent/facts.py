@@ -12,8 +12,8 @@ from agent.intents import DIRECT, INTERROGATIVE, PERMISSION, SUPPOSING, command_
 from agent.schema import Fact, Scenario
 from agent.text import content_words, sentences, words
 
-LIKELY = 0.5  # log-odds of a fact against none, from which on a question asks for it
-SURE = 2.0  # ... for a statement that only ends in a question mark
+LIKELY = 0.0  # log-odds of a fact from which on a question asks for it
+SURE = 1.0  # ... for a statement that only ends in a question mark
 FACT_MATCH = 0.56  # where the reader does not know the scenario: cosine of a question to a way of asking for a fact
 CLOSE_MATCH = 0.66  # ... for a statement that only ends in a question mark
 FACT_TIE = 0.05  # two facts nearer to each other than this are decided by shared words

@@ -5,7 +5,7 @@ Never on evals/clarify, by which it is measured (`python -m evals clarify`).
 
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -90,16 +90,36 @@ def fitted(some: Examples) -> Fitted:
     words = vectorizer()
     by_words = LogisticRegression(C=STRENGTH, max_iter=1000).fit(words.fit_transform(whole(some.questions)), some.wanted, weight)
     weights = np.hstack([by_vector.coef_, WORDS * by_words.coef_])
-    return Fitted(tuple(by_vector.classes_), words, weights, by_vector.intercept_ + WORDS * by_words.intercept_)
+    asking, classes = some.wanted != TALK, by_vector.classes_
+    known, answers = some.vectors[asking, some.vectors.shape[1] // 2 :], np.searchsorted(classes, some.wanted[asking])
+    return Fitted(tuple(classes.tolist()), words, weights, by_vector.intercept_ + WORDS * by_words.intercept_, known, answers)
 
 
-def held_out(encoder: Encoder, some: Examples) -> Strings:
-    """What every example is read as by a reader that has not seen it."""
-    found = some.wanted.copy()
+@dataclass(frozen=True)
+class HeldOut:
+    """What every example is read as by a reader that has not seen it; its likeliest fact, and what speaks for that."""
+
+    read: Strings
+    facts: Strings
+    evidence: npt.NDArray[np.float32]
+
+
+def held_out(some: Examples) -> HeldOut:
+    """Every example as it is read by a reader that has not seen it."""
+    found = HeldOut(some.wanted.copy(), some.wanted.copy(), np.zeros((len(some.wanted), 4), np.float32))
     for train, test in StratifiedKFold(FOLDS, shuffle=True, random_state=SEED).split(some.vectors, some.wanted):
-        reader = fitted(some.take(train))
-        found[test] = np.array(reader.classes)[reader.logits(encoder, some.take(test).questions).argmax(axis=1)]
+        reader, unseen = fitted(some.take(train)), some.take(test)
+        logits = reader.logits(unseen.vectors, unseen.questions)
+        found.read[test] = np.array(reader.classes)[logits.argmax(axis=1)]
+        found.facts[test], found.evidence[test] = reader.evidence(unseen.vectors, logits)
     return found
+
+
+def trust(evidence: npt.NDArray[np.float32], right: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
+    """How far each kind of evidence counts, and a constant: logistic regression of whether the likeliest fact was the one asked for."""
+    scale = evidence.std(axis=0)
+    model = LogisticRegression().fit(evidence / scale, right)
+    return np.append(model.coef_[0] / scale, model.intercept_).astype(np.float32)
 
 
 def save(readers: dict[str, Fitted], out: Path) -> None:
@@ -112,14 +132,18 @@ def main(out: Annotated[Path, typer.Option(help="Where the weights are written."
     """Fit, print the figures, write the weights."""
     started, library, encoder = time.monotonic(), load_library(), Encoder()
     readers: dict[str, Fitted] = {}
-    rows: list[npt.NDArray[np.bool_]] = []
+    rows, evidence, right = [], [], []
     for name, asks in read_asks(library).items():
         some = examples(encoder, library.scenario(name), asks)
-        rows.append(np.column_stack([held_out(encoder, some) == some.wanted, some.wanted == NONE, some.wanted == TALK]))
+        unseen, asking = held_out(some), some.wanted != TALK
+        rows.append(np.column_stack([unseen.read == some.wanted, some.wanted == NONE, some.wanted == TALK]))
+        evidence.append(unseen.evidence[asking])
+        right.append((unseen.facts == some.wanted)[asking])
         readers[name] = fitted(some)
         typer.echo(f"{name}: {_rights(rows[-1])}")
     typer.echo(f"all {sum(map(len, rows))}, each read by a reader that has not seen it: {_rights(np.vstack(rows))}")
-    save(readers, out)
+    counts = trust(np.vstack(evidence), np.hstack(right))
+    save({name: replace(reader, trust=counts) for name, reader in readers.items()}, out)
     typer.echo(f"{out.stat().st_size / 1e6:.1f} MB written in {time.monotonic() - started:.0f} s")
 
 

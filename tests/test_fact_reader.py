@@ -1,5 +1,6 @@
 """The reader of clarifying questions: what it knows, what it leaves to nearness, and that what is saved is what was fitted."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,10 +8,10 @@ import pytest
 
 from agent.assembly import Parts
 from agent.errors import ConfigurationError
-from agent.fact_reader import NONE, TALK, WEIGHTS, FactReader
+from agent.fact_reader import NONE, TALK, WEIGHTS, FactReader, Fitted, vectorizer, vectors
 from agent.facts import FactFinder
 from agent.library import Library
-from evals.train_facts import Asks, examples, fitted, held_out, read_asks, save
+from evals.train_facts import Asks, examples, fitted, held_out, read_asks, save, trust
 
 SCENARIO = "ticket-sales"
 
@@ -80,18 +81,32 @@ def test_what_is_saved_reads_as_what_was_fitted(parts: Parts, library: Library, 
     made = examples(parts.encoder, scenario, asks)
     model = fitted(made)
     assert set(model.classes) == {NONE, TALK, *some}
-    save({SCENARIO: model}, tmp_path / "facts.safetensors")
+    save({SCENARIO: replace(model, trust=np.array([0.5, 0.1, 2.0, 3.0, -1.0], np.float32))}, tmp_path / "facts.safetensors")
     question = made.questions[3]
-    best = max(zip(model.logits(parts.encoder, [question])[0], model.classes, strict=True), key=lambda one: one[0] if one[1] in some else -np.inf)
+    near = vectors(parts.encoder, [question])
+    (fact,), evidence = model.evidence(near, model.logits(near, [question]))
     read = FactReader(parts.encoder, tmp_path / "facts.safetensors").read(scenario, *question)
-    assert read is not None and read.fact == best[1] == made.wanted[3]
-    assert read.odds == pytest.approx(_odds(model.classes, model.logits(parts.encoder, [question])[0]), abs=0.1)
-    assert (held_out(parts.encoder, made) == made.wanted).mean() < 1.0, "it is judged by what it has not seen"
+    assert read is not None and read.fact == fact == made.wanted[3]
+    assert read.odds == pytest.approx(float(evidence[0] @ [0.5, 0.1, 2.0, 3.0]) - 1.0, abs=0.1)
+    assert (held_out(made).read == made.wanted).mean() < 1.0, "it is judged by what it has not seen"
 
 
-def _odds(classes: tuple[str, ...], logits: np.ndarray) -> float:
-    of = dict(zip(classes, logits.tolist(), strict=True))
-    return float(max(value for name, value in of.items() if name not in (NONE, TALK)) - np.logaddexp(of[NONE], of[TALK]))
+def test_a_question_is_compared_with_those_that_are_known() -> None:
+    known = np.eye(3, dtype=np.float32)  # two ways of asking for the budget, one question that nothing answers
+    classes, zeros = (NONE, TALK, "budget", "team"), np.zeros((4, 7), np.float32)
+    reader = Fitted(classes, vectorizer(["budget"]), zeros, np.zeros(4, np.float32), known, np.array([2, 2, 0]))
+    near = np.hstack([np.zeros((2, 3)), [[0.8, 0.6, 0.0], [0.0, 0.6, 0.8]]]).astype(np.float32)
+    found, evidence = reader.evidence(near, np.array([[0.0, 0.0, 3.0, 1.0]] * 2, np.float32))
+    assert found == ["budget", "budget"]
+    assert evidence[:, 0] == pytest.approx(3.0 - np.log(2.0)) and evidence[:, 1] == pytest.approx(2.0)
+    assert evidence[:, 2] == pytest.approx([0.8, -0.2]) and evidence[:, 3] == pytest.approx([0.7, -0.5])
+
+
+def test_evidence_counts_by_how_often_it_was_right() -> None:
+    evidence = np.array([[1, 0, 0, 0], [2, 1, 0, 1], [-1, 0, 1, 0], [-2, 1, 1, 1]] * 10, np.float32)
+    counts = trust(evidence, evidence[:, 0] > 0)
+    assert counts[0] > 0 > counts[2] and abs(counts[3]) < 0.1
+    assert ((evidence @ counts[:-1] + counts[-1] > 0) == (evidence[:, 0] > 0)).all()
 
 
 def test_there_are_enough_ways_of_asking_for_every_fact_of_every_problem(library: Library) -> None:
