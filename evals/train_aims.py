@@ -55,7 +55,8 @@ class Ranking:
 def read_rankings(parts: Parts, folder: Path = RANKINGS) -> list[Ranking]:
     """The rankings, joined with what the interviewer had seen by then. ConfigurationError for a turn or a criterion that there is not."""
     ranked = [(path, name, order) for path in sorted(folder.glob("*.yaml")) for name, order in read_value(path, Rankings).root.items()]
-    conductor, seen = Conductor(parts.library, parts.context(ManualClock())), {}
+    conductor = Conductor(parts.library, parts.context(ManualClock()))
+    seen: dict[str, tuple[str, Moment]] = {}
     for one in interviews(parts.library):
         if any(name.startswith(f"{one.id}-") for _, name, _ in ranked):
             seen |= {f"{one.id}-{moment.turn}": (one.scenario, moment) for moment in conductor.moments(one.transcript, _scenario(parts.library, one))}
