@@ -28,7 +28,7 @@ from evals.conduct import Conductor, Moment
 from evals.files import read_value
 from evals.training import Interview, interviews
 
-RANKINGS = Path(__file__).with_name("preferences") / "rankings"
+RANKINGS = Path(__file__).with_name("rankings")
 STRENGTH = 0.1  # of the pull towards an interest of 1, beside pairs that weigh 1 a ranking
 MOST = 5.0  # times that an interest may raise or lower what a criterion is worth, so that weight and tier still count
 Interests = dict[str, float]
