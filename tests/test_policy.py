@@ -180,6 +180,14 @@ def test_what_was_not_asked_about_yet_comes_before_what_was(library: Library) ->
     assert chosen not in ("store-fits-access", "record-keys-queries")
 
 
+def test_what_was_rather_answered_is_rather_not_asked_about(library: Library) -> None:
+    first = move(seen(interview(library)), library).criterion
+    assert first
+    doubted = seen(interview(library), met={first: aims.ANSWERED})
+    assert move(doubted, library, interests={first: 1.1}).criterion != first
+    assert move(seen(interview(library)), library, interests={first: 1.1}).criterion == first
+
+
 def test_the_criterion_that_was_just_asked_about_is_not_asked_about_again_at_once(library: Library) -> None:
     rest = {c.id: 0.9 for c in library.rubrics["6"].criteria if c.tier == "mid" and c.weight < 3}
     made = after_follow_ups(interview(library, level="mid"), "record-keys-queries", "store-fits-access")
