@@ -66,6 +66,11 @@ class FactReader:
             raise ConfigurationError(f"{self._path} cannot be read ({error}): make it with `python -m evals.train_facts`.") from None
 
 
+def _in_odds_alone() -> npt.NDArray[np.float32]:
+    """What counts until it was fitted how far the rest does."""
+    return np.array([1.0, 0.0, 0.0, 0.0, 0.0], np.float32)
+
+
 @dataclass(frozen=True)
 class Fitted:
     """What one scenario's questions are read with."""
@@ -76,7 +81,7 @@ class Fitted:
     bias: npt.NDArray[np.float32]
     known: Vectors  # (known questions, the encoder's width)
     answers: npt.NDArray[np.int64]  # (known questions): the class of each, a fact or NONE
-    trust: npt.NDArray[np.float32] = field(default_factory=lambda: np.array([1.0, 0.0, 0.0, 0.0, 0.0], np.float32))  # of `evidence`, and a constant
+    trust: npt.NDArray[np.float32] = field(default_factory=_in_odds_alone)  # in each kind of `evidence`, and a constant
 
     def logits(self, near: Vectors, questions: Sequence[tuple[str, str]]) -> npt.NDArray[np.float32]:
         """(questions, classes). `near`: the questions' vectors."""

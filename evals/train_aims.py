@@ -21,12 +21,12 @@ from agent.aims import appeal
 from agent.assembly import Parts, assemble
 from agent.clock import ManualClock
 from agent.errors import ConfigurationError, InterviewError
-from agent.library import SHIPPED, Library
-from agent.schema import Criterion, Scenario, Text
+from agent.library import SHIPPED
+from agent.schema import Criterion, Text
 from agent.settings import load_settings
 from evals.conduct import Conductor, Moment
 from evals.files import read_value
-from evals.training import Interview, interviews
+from evals.training import interviews
 
 RANKINGS = Path(__file__).with_name("rankings")
 STRENGTH = 0.1  # of the pull towards an interest of 1, beside pairs that weigh 1 a ranking
@@ -58,16 +58,16 @@ def read_rankings(parts: Parts, folder: Path = RANKINGS) -> list[Ranking]:
     conductor = Conductor(parts.library, parts.context(ManualClock()))
     seen: dict[str, tuple[str, Moment]] = {}
     for one in interviews(parts.library):
-        if any(name.startswith(f"{one.id}-") for _, name, _ in ranked):
-            seen |= {f"{one.id}-{moment.turn}": (one.scenario, moment) for moment in conductor.moments(one.transcript, _scenario(parts.library, one))}
+        scenario = parts.library.scenarios.get(one.scenario) or parts.library.typed_scenario(one.transcript.title or one.scenario)
+        seen |= {f"{one.id}-{moment.turn}": (one.scenario, moment) for moment in conductor.moments(one.transcript, scenario)}
     found = []
     for path, name, order in ranked:
         if name not in seen:
             raise ConfigurationError(f"{path} ranks questions after {name}, a turn that no candidate of the tune split or of evals/training has.")
-        scenario, moment = seen[name]
+        problem, moment = seen[name]
         if unknown := set(order) - {criterion.id for criterion in parts.library.rubrics[moment.section].criteria}:
             raise ConfigurationError(f"{path}: {name} ranks {', '.join(sorted(unknown))}, not of section {moment.section}.")
-        found.append(Ranking(scenario, order, tuple(_worth(parts.library.criteria[criterion], moment) for criterion in order)))
+        found.append(Ranking(problem, order, tuple(_worth(parts.library.criteria[criterion], moment) for criterion in order)))
     return found
 
 
@@ -77,14 +77,6 @@ def _worth(criterion: Criterion, moment: Moment) -> float:
     assert state is not None and seen is not None
     whole = appeal(criterion, moment.interview.started.level, state, seen.relevance)
     return math.log(whole / criterion.interest)
-
-
-def _scenario(library: Library, one: Interview) -> Scenario:
-    """An interview's scenario; for those that only training knows, one without facts."""
-    if one.scenario in library.scenarios:
-        return library.scenario(one.scenario)
-    opening = one.transcript.turns[0].text
-    return Scenario(id=one.scenario, title=one.transcript.title or one.scenario, thing=one.scenario, brief=opening, challenge=opening, facts=())
 
 
 def fitted(rankings: Sequence[Ranking], strength: float = STRENGTH) -> Interests:
