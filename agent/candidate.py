@@ -14,6 +14,7 @@ from agent.text import words
 
 WORDS_A_MINUTE = 130.0
 SPENT = "I have nothing more to add here, let's go on to the next section."
+NOD = "Yes, that is what I mean."
 Answers = dict[str, list[str]]  # section -> what is said there, in turn
 
 
@@ -44,12 +45,20 @@ class Scripted:
 
     async def answer(self, interview: Interview) -> Spoken:
         """The next answer of the open section."""
+        if asked_back(interview):
+            return spoken(NOD)
         return spoken(self.next(open_section(interview)) or SPENT)
 
     def next(self, section: str) -> str | None:
         """The next answer of a section; None when all were given."""
         queue = self._left.get(section)
         return queue.popleft() if queue else None
+
+
+def asked_back(interview: Interview) -> bool:
+    """Whether the interviewer has just asked whether he understood a question rightly."""
+    move = interview.turns[-1].move
+    return move is not None and bool(move.checks)
 
 
 def spoken(text: str, thought: float = 0.0) -> Spoken:

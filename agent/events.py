@@ -72,6 +72,7 @@ class Observed(Event):
     section: str
     intent: Intent
     facts: tuple[str, ...] = ()
+    checks: tuple[str, ...] = ()  # facts that it may ask for: whether it does is asked back
     unknown: bool = False  # it asks for something that no fact answers
     more: bool = False  # it asks for more than is told at once
     recalled: tuple[str, ...] = ()  # what was assumed before and is asked about again

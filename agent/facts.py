@@ -2,18 +2,18 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from agent.encoder import Encoder, Vectors
 from agent.fact_reader import FactReader
-from agent.intents import DIRECT, INTERROGATIVE, PERMISSION, SUPPOSING, command_of
+from agent.intents import DIRECT, INTERROGATIVE, NO, PERMISSION, SUPPOSING, YES, command_of
 from agent.schema import Fact, Scenario
 from agent.text import content_words, sentences, words
 
-LIKELY = 0.0  # log-odds of a fact from which on a question asks for it
-SURE = 1.0  # ... for a statement that only ends in a question mark
+LIKELY = -0.5  # log-odds of a fact from which on a question may ask for it: it is asked back whether it does
+SURE = 1.5  # ... from which on it does. A statement that only ends in a question mark asks for nothing below it
 FACT_MATCH = 0.56  # where the reader does not know the scenario: cosine of a question to a way of asking for a fact
 CLOSE_MATCH = 0.66  # ... for a statement that only ends in a question mark
 FACT_TIE = 0.05  # two facts nearer to each other than this are decided by shared words
@@ -24,10 +24,11 @@ MOST_FACTS = 4  # told for one utterance; more would be volunteering
 
 @dataclass(frozen=True)
 class Asked:
-    """What an utterance asks for: facts; what the candidate assumed before (`recalled`); something that neither answers (`unknown`);
-    and whether it asked for more than is told at once."""
+    """What an utterance asks for: facts; facts that it may ask for, which is to be asked back (`checks`); what the candidate assumed
+    before (`recalled`); something that neither answers (`unknown`); and whether it asked for more than is told at once."""
 
     facts: tuple[str, ...] = ()
+    checks: tuple[str, ...] = ()
     recalled: tuple[str, ...] = ()
     unknown: bool = False
     more: bool = False
@@ -57,34 +58,40 @@ class FactFinder:
     def find(self, scenario: Scenario, text: str, assumed: Sequence[str] = ()) -> Asked:
         """What a text asks for, in the order of its questions. `assumed`: what the candidate assumed so far, where no fact answered."""
         found: list[str] = []
+        checks: list[str] = []
         recalled: list[str] = []
         missed = False
         for question in _questions(text):
-            told, asks = self._read(scenario, question)
+            told, unsure, asks = self._read(scenario, question)
             found += told
-            if told or not asks:
+            checks += unsure
+            if told or unsure or not asks:
                 continue
             if (earlier := self._recalled(question.text, assumed)) is not None:
                 recalled.append(earlier)
             else:
                 missed = True
         facts = tuple(dict.fromkeys(found))
-        return Asked(facts[:MOST_FACTS], tuple(dict.fromkeys(recalled)), missed, len(facts) > MOST_FACTS)
+        open_checks = tuple(name for name in dict.fromkeys(checks) if name not in facts)
+        return Asked(facts[:MOST_FACTS], open_checks, tuple(dict.fromkeys(recalled)), missed, len(facts) > MOST_FACTS)
 
-    def _read(self, scenario: Scenario, question: Question) -> tuple[list[str], bool]:
-        """The facts that a question asks for; and whether it asks for anything at all."""
+    def _read(self, scenario: Scenario, question: Question) -> tuple[list[str], list[str], bool]:
+        """The facts that a question asks for; those that it may ask for; and whether it asks for anything at all."""
         parts = _split_questions(question.text)
         reading = self._reader.read(scenario, question.lead, question.text)
         if reading is None:
             near = [self._best(scenario, part, FACT_MATCH if question.plain else CLOSE_MATCH) for part in parts]
-            return [fact for fact in near if fact is not None], question.formed
-        each = [self._reader.read(scenario, "", part) for part in parts] if len(parts) > 1 else []
+            return [fact for fact in near if fact is not None], [], question.formed
+        each = [self._reader.read(scenario, " ".join(parts[:i]), part) for i, part in enumerate(parts)] if len(parts) > 1 else []
         several = [one.fact for one in each if one is not None and one.odds >= SURE]
         if len(set(several)) == len(parts) > 1:
-            return several, True
-        if reading.odds >= (LIKELY if question.plain or reading.asks else SURE):
-            return [reading.fact], reading.asks
-        return several, reading.asks or bool(several)  # half of it is told where the other half has no fact
+            return several, [], True
+        if reading.odds >= SURE:
+            return [reading.fact], [], reading.asks
+        if several:
+            return several, [], True  # half of it is told where the other half has no fact
+        unsure = reading.odds >= LIKELY and (question.plain or reading.asks)
+        return [], [reading.fact] if unsure else [], reading.asks
 
     def _recalled(self, question: str, assumed: Sequence[str]) -> str | None:
         """The assumption that a question is about; the latest of several that are as near."""
@@ -117,6 +124,16 @@ class FactFinder:
             asks = [ask for fact in facts for ask in fact.asks]
             self._asks[facts] = (owners, asks, self._encoder.encode(asks))
         return self._asks[facts]
+
+
+def settled(asked: Asked, text: str, checks: tuple[str, ...]) -> Asked:
+    """What a reply asks for after `checks` were asked back: those, if it says yes or asks for one of them again; nothing that is known, if
+    it only says no. A reply that does neither has gone on to something else."""
+    meant = checks if YES.match(text) else tuple(name for name in asked.checks if name in checks)
+    if meant:
+        facts = tuple(dict.fromkeys((*meant, *asked.facts)))
+        return replace(asked, facts=facts, checks=tuple(name for name in asked.checks if name not in facts))
+    return replace(asked, unknown=True) if checks and asked == Asked() and NO.match(text) else asked
 
 
 def _questions(text: str) -> list[Question]:

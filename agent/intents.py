@@ -82,6 +82,12 @@ PERMISSION = re.compile(  # "Should I start?" asks for no fact
     re.IGNORECASE,
 )
 
+YES = re.compile(
+    r"\W*(?:yes|yeah|yep|yup|right|exactly|precisely|correct|sure|indeed|please|ok|okay|uh-?huh|mm-?hm+|(?:that'?s|that is) (?:it|right|the one|what i))\b",
+    re.IGNORECASE,
+)
+NO = re.compile(r"\W*(?:no|nope|not (?:quite|really|exactly|that))\b", re.IGNORECASE)
+
 
 def intent_of(text: str, asked: "Asked") -> Intent:
     """What the candidate wants with an utterance: a command if its last sentence is one, else a question, else an answer."""
@@ -97,7 +103,7 @@ def intent_of(text: str, asked: "Asked") -> Intent:
         return "stuck"
     if len(words(text)) <= SHORT and PERMISSION.search(text):
         return "clarify"  # with nothing to tell: "Go on."
-    if asked.facts or asked.unknown:
+    if asked.facts or asked.checks or asked.unknown:
         statements = [part for part in parts if not part.rstrip().endswith("?") and not DIRECT.search(part)]
         if len(words(" ".join(statements))) <= 2 * SHORT:
             return "clarify"

@@ -93,7 +93,7 @@ class EmbeddedInterviewer:
                 change = next(change for change in interview.started.scenario.changes if change.id == move.change)
                 return f"{self._phrase(interview, 'change')} {change.say}"
             case "clarify":
-                return "" if move.asked_unknown or move.asked_more else self._phrase(interview, "fact_more")
+                return self._clarify(interview, move)
             case "redirect":
                 return self._redirect(interview, move)
             case "borrow":
@@ -139,6 +139,13 @@ class EmbeddedInterviewer:
         closed, opened = self._library.section(order[-2]).title, self._library.section(order[-1]).title
         name = "handover_time" if "time" in move.reason else "handover"
         return self._phrase(interview, name).format(section=_mid_sentence(closed), next=_mid_sentence(opened))
+
+    def _clarify(self, interview: Interview, move: Move) -> str:
+        """Asks back what it may have been that was asked for; else the candidate goes on."""
+        asks = [fact.asks[0] for fact in interview.started.scenario.facts if fact.id in move.checks]
+        if asks:
+            return self._phrase(interview, "check").format(question='" and "'.join(asks))
+        return "" if move.asked_unknown or move.asked_more else self._phrase(interview, "fact_more")
 
     def _redirect(self, interview: Interview, move: Move) -> str:
         """Leads back to the question that was asked; who is silent or lost has it before him, and who said too little is to go on."""

@@ -4,10 +4,10 @@ from agent.change import response_in
 from agent.drift import FEWEST_WORDS, Drifts, assumptions, breaks_off
 from agent.estimator import Estimator, asked_in, said_in
 from agent.events import Observed
-from agent.facts import Asked, FactFinder
+from agent.facts import Asked, FactFinder, settled
 from agent.intents import intent_of
 from agent.matcher import Matcher
-from agent.schema import ENGLISH, Drift, SectionResult
+from agent.schema import ENGLISH, Drift, Move, SectionResult
 from agent.scope import Assessment
 from agent.state import Interview
 from agent.wrong_turns import WrongTurns
@@ -30,7 +30,7 @@ class Observer:
             return Observed(elapsed=elapsed, section=state.id, intent=interview.command.intent)
         text, scenario = interview.turns[-1].text, interview.started.scenario
         said, asked = said_in(interview.turns), asked_in(interview.turns)
-        wanted = self._facts.find(scenario, text, interview.assumptions)
+        wanted = settled(self._facts.find(scenario, text, interview.assumptions), text, _asked_back(interview))
         relevance = self._matcher.relevance(state.id, text)
         found = self._estimator.estimate(state.id, said, asked)
         intent = intent_of(text, wanted)
@@ -39,6 +39,7 @@ class Observer:
             section=state.id,
             intent=intent,
             facts=wanted.facts,
+            checks=wanted.checks,
             recalled=wanted.recalled,
             unknown=wanted.unknown,
             more=wanted.more,
@@ -55,7 +56,7 @@ class Observer:
         turn = interview.turns[-1]
         since = turn.at - next((earlier.at for earlier in reversed(interview.turns[:-1]) if earlier.speaker == "interviewer"), 0.0)
         drift = self._drifts.of(turn.text, since, english=interview.started.language == ENGLISH)
-        if drift is not None or wanted.facts or wanted.recalled or len(turn.text.split()) < FEWEST_WORDS:
+        if drift is not None or wanted.facts or wanted.checks or wanted.recalled or len(turn.text.split()) < FEWEST_WORDS:
             return drift
         if interview.started.language != ENGLISH:
             return None  # what reads the subject knows English only
@@ -84,5 +85,16 @@ class Observer:
 
 def _invited(interview: Interview) -> bool:
     """Whether the interviewer has just asked for an assumption."""
-    before = next((turn for turn in reversed(interview.turns[:-1]) if turn.speaker == "interviewer"), None)
-    return before is not None and before.move is not None and before.move.asked_unknown
+    before = _move_before(interview)
+    return before is not None and before.asked_unknown
+
+
+def _asked_back(interview: Interview) -> tuple[str, ...]:
+    """The facts of which the interviewer has just asked whether they are meant."""
+    before = _move_before(interview)
+    return before.checks if before is not None else ()
+
+
+def _move_before(interview: Interview) -> Move | None:
+    """What the interviewer did before the latest answer."""
+    return next((turn.move for turn in reversed(interview.turns[:-1]) if turn.speaker == "interviewer"), None)

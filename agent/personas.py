@@ -3,7 +3,7 @@
 import random
 from pathlib import Path
 
-from agent.candidate import Answers, Candidate, Scripted, Spoken, open_section, read_candidate, spoken
+from agent.candidate import NOD, Answers, Candidate, Scripted, Spoken, asked_back, open_section, read_candidate, spoken
 from agent.errors import ConfigurationError
 from agent.library import SHIPPED
 from agent.manners import (
@@ -162,6 +162,8 @@ class ClarifyingEverything(_Improvised):
 
     async def answer(self, interview: Interview) -> Spoken:
         """A question, seldom after a sentence of design."""
+        if asked_back(interview):
+            return self._spoken(NOD)
         throw = self._chance.random()
         before = self._designs.draw() if throw < DESIGN_SHARE else self._leads.draw() if throw < 0.6 else ""
         return self._spoken(before, self._question())

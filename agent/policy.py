@@ -54,6 +54,8 @@ def _within(interview: Interview, rubrics: dict[str, Rubric], state: SectionStat
     if intent == "stuck" or (seen and seen.drift == "terse" and state.empty_answers > 1):
         return _unstuck(interview, rubrics, state, elapsed)
     told = _told(seen)
+    if seen and seen.checks:
+        return Move(kind="clarify", checks=seen.checks, reason="the candidate may have asked for a fact", **told)
     if intent == "clarify" and _only_asks(state):
         return Move(kind="redirect", drift="asking", reason="the candidate asks and decides nothing", **told)
     if intent == "clarify":
@@ -107,7 +109,7 @@ def the_change(scenario: Scenario, seed: int) -> ConstraintChange | None:
 
 def _only_asks(state: SectionState) -> bool:
     """Whether the interviewer has done nothing but answer questions for a while."""
-    last = state.moves[-MOST_QUESTIONS:]
+    last = [move for move in state.moves if not move.checks][-MOST_QUESTIONS:]
     return len(last) == MOST_QUESTIONS and all(move.kind == "clarify" for move in last)
 
 

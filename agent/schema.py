@@ -137,7 +137,8 @@ class Rubric(Value):
 
 
 class Fact(Value):
-    """A hidden fact of a scenario: told when asked for, always in the same words."""
+    """A hidden fact of a scenario: told when asked for, always in the same words. Its first way of asking is the one that the interviewer
+    says when he asks back whether it is meant."""
 
     id: Text
     topic: Text
@@ -224,6 +225,7 @@ class Phrases(Value):
     lead_quote: tuple[Text, ...] = Field(min_length=1)
     lead_plain: tuple[Text, ...] = Field(min_length=1)
     lead_again: tuple[Text, ...] = Field(min_length=1)
+    check: tuple[Text, ...] = Field(min_length=1)
     fact_more: tuple[Text, ...] = Field(min_length=1)
     unknown: tuple[Text, ...] = Field(min_length=1)
     hint: tuple[Text, ...] = Field(min_length=1)
@@ -254,6 +256,7 @@ class Move(Value):
     kind: MoveKind
     criterion: str | None = None  # what a follow_up or a hint aims at
     facts: tuple[str, ...] = ()  # ids of hidden facts to tell
+    checks: tuple[str, ...] = ()  # ids of hidden facts that the candidate may have asked for: a clarify asks back whether he did
     asked_unknown: bool = False  # the candidate asked for something that no fact answers
     asked_more: bool = False  # ... and for more than is told at once
     wrong_turn: str | None = None  # id of the scenario's wrong turn that a follow_up probes

@@ -33,18 +33,24 @@ class Questions(RootModel[tuple[Question, ...]]):
 
 @dataclass(frozen=True)
 class Told:
-    """What a clarifying question was answered with."""
+    """What a clarifying question was answered with: facts; facts of which it was asked back whether they are meant; that there is none."""
 
     scenario: str
     ask: str
     wanted: str | None
     facts: tuple[str, ...]
+    checks: tuple[str, ...]
     unknown: bool
 
     @property
     def right(self) -> bool:
         """The fact was told, or it was said that there is none."""
-        return self.wanted in self.facts if self.wanted else not self.facts and self.unknown
+        return self.wanted in self.facts if self.wanted else not self.facts and not self.checks and self.unknown
+
+    @property
+    def found(self) -> bool:
+        """The fact was told, or it was asked back whether just this is meant; or it was said that there is none."""
+        return self.right or self.wanted in self.checks
 
     @property
     def volunteered(self) -> tuple[str, ...]:
@@ -72,26 +78,43 @@ def asked(library: Library, finder: FactFinder, questions: dict[str, tuple[Quest
         for question in some:
             for ask in question.asks:
                 found = finder.find(library.scenario(name), ask)
-                rows.append(Told(name, ask, question.fact, found.facts, found.unknown))
+                rows.append(Told(name, ask, question.fact, found.facts, found.checks, found.unknown))
     return rows
 
 
+OUTCOMES = {
+    "told": "told at once",
+    "found": "asked back about it",
+    "more": "told with another",
+    "wrong": "another fact told",
+    "checked": "asked back about another",
+    "missed": "not answered",
+}
+OUTCOMES_OF_NONE = {"told": "told that there is none", "checked": "asked back", "wrong": "a fact told", "missed": "not answered"}
+
+
 def clarify_table(rows: Sequence[Told]) -> Table:
-    """A line for each scenario: how many were answered rightly, and what was volunteered."""
+    """A line for each scenario: what became of the questions that a fact answers, and of those that none does; how many facts were volunteered."""
     table = Table(title="Clarifying questions", title_justify="left")
-    for name in ("scenario", "asked", "right fact", "told with another", "another fact", "not answered", "no fact wanted, one told"):
-        table.add_column(name, justify="left" if name == "scenario" else "right")
+    table.add_column("scenario")
+    for name in ("of a fact", "right fact", *OUTCOMES.values(), "of no fact", *OUTCOMES_OF_NONE.values(), "volunteered"):
+        table.add_column(name, justify="right")
     groups = {**{name: [row for row in rows if row.scenario == name] for name in dict.fromkeys(row.scenario for row in rows)}, "all": list(rows)}
     for name, some in groups.items():
-        count = Counter(_outcome(row) for row in some)
-        right = count["right"] / len(some)
-        table.add_row(name, str(len(some)), f"{right:.1%}", *(str(count[key]) for key in ("more", "wrong", "missed", "volunteered")))
+        facts, none = [row for row in some if row.wanted], [row for row in some if not row.wanted]
+        of_fact, of_none = Counter(map(outcome, facts)), Counter(map(outcome, none))
+        right = f"{sum(row.found for row in facts) / len(facts):.1%}" if facts else "-"
+        counts = [*(of_fact[key] for key in OUTCOMES), len(none), *(of_none[key] for key in OUTCOMES_OF_NONE), sum(bool(row.volunteered) for row in some)]
+        table.add_row(name, str(len(facts)), right, *map(str, counts))
     return table
 
 
-def _outcome(row: Told) -> str:
+def outcome(row: Told) -> str:
+    """What became of a question: a key of OUTCOMES."""
     if row.right:
-        return "more" if row.volunteered else "right"
-    if row.wanted is None:
-        return "volunteered" if row.facts else "missed"
-    return "wrong" if row.facts else "missed"
+        return "more" if row.volunteered else "told"
+    if row.facts:
+        return "wrong"
+    if row.checks:
+        return "found" if row.wanted in row.checks else "checked"
+    return "missed"
