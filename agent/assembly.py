@@ -43,7 +43,7 @@ class Parts:
 
     def context(self, clock: Clock) -> InterviewContext:
         """The parts that the graphs' nodes use."""
-        observer = Observer(self.matcher, self.estimator, FactFinder(self.encoder), WrongTurns(self.encoder))
+        observer = Observer(self.matcher, self.estimator, FactFinder(self.encoder), WrongTurns(self.encoder, self.library))
         return InterviewContext(self.library, clock, observer, self.interviewer, self.grader)
 
     def desk(self, store: EventStore, clock: Clock | None = None, grace: float | None = GRACE) -> Desk:

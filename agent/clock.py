@@ -12,6 +12,7 @@ SHORTEST, LONGEST = 15.0, 90.0  # minutes an interview can be set to
 HALF_AT = 0.5  # share of a section's time after which the interviewer says where we are
 NUDGE_AT = 0.75  # ... and how much is left
 LONG_SECTION = 240.0  # seconds: in a shorter section the half is no news
+SHORT_SECTION = 60.0  # ... and in a shorter one than this "a few seconds left" helps nobody
 MOST_BORROWED = 0.2  # share of the next section's time that a thought may take to its end
 LEAST_FLEXIBLE = 90.0  # seconds below which a section "as time allows" is not worth opening beside a more valuable one
 

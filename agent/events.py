@@ -77,7 +77,7 @@ class Observed(Event):
     more: bool = False  # it asks for more than is told at once
     recalled: tuple[str, ...] = ()  # what was assumed before and is asked about again
     assumed: tuple[str, ...] = ()  # what it assumes, in the candidate's words
-    wrong_turn: str | None = None  # the scenario's wrong turn that it takes
+    wrong_turn: str | None = None  # the wrong turn that it takes
     drift: Drift | None = None
     unfinished: bool = False  # it breaks off in mid-thought
     coverage: dict[str, float] = {}  # expected credit

@@ -24,14 +24,15 @@ if TYPE_CHECKING:
 
 WEIGHTS = Path(__file__).with_name("weights") / "facts.safetensors"
 STEP = 1 / 400  # to which the saved vectors of known questions are rounded; no part of theirs reaches 127 steps
+EVIDENCE = 5  # kinds of it that speak for a fact
 NEAREST = 5  # known questions of each kind that are looked at
 NONE, TALK = "", "-"  # what stands in the place of a fact's id: a question that no fact answers; words that ask for nothing
 
 
 @dataclass(frozen=True)
 class Reading:
-    """The fact that a question most likely asks for, the log-odds that it does, and whether it more likely asks for something that no fact
-    answers than for nothing at all."""
+    """The fact that words most likely ask for, the log-odds that they do, and whether they more likely ask for something that no fact answers
+    than for nothing at all."""
 
     fact: str
     odds: float
@@ -46,29 +47,37 @@ class FactReader:
 
     def read(self, scenario: Scenario, lead: str, question: str) -> Reading | None:
         """What a question asks for; `lead`: what was said right before it. None when the scenario was not fitted with these facts."""
-        known = self._scenarios.get(scenario.id)
-        if known is None or set(known.classes) != {NONE, TALK, *(fact.id for fact in scenario.facts)}:
+        known = self._scenarios.get(frozenset(fact.id for fact in scenario.facts))
+        if known is None:
             return None
         near = vectors(self._encoder, [(lead, question)])
         logits = known.logits(near, [(lead, question)])
         (fact,), evidence = known.evidence(near, logits)
         of = dict(zip(known.classes, logits[0].tolist(), strict=True))
-        return Reading(fact, float(evidence[0] @ known.trust[:-1] + known.trust[-1]), of[NONE] >= of[TALK])
+        return Reading(fact, float(weighed(evidence, known.trust)[0]), of[NONE] >= of[TALK])
 
     @cached_property
-    def _scenarios(self) -> dict[str, "Fitted"]:
+    def _scenarios(self) -> dict[frozenset[str], "Fitted"]:
+        """By the ids of the facts: a problem that was typed in has those of the general one."""
         from safetensors import SafetensorError, safe_open
 
         try:
             with safe_open(str(self._path), framework="numpy") as kept:
-                return {name: Fitted.load(kept, name, listed) for name, listed in kept.metadata().items()}
+                readers = [Fitted.load(kept, name, listed) for name, listed in kept.metadata().items()]
         except (OSError, SafetensorError, ValueError, KeyError) as error:
             raise ConfigurationError(f"{self._path} cannot be read ({error}): make it with `python -m evals.train_facts`.") from None
+        return {frozenset(reader.classes) - {NONE, TALK}: reader for reader in readers}
 
 
 def _in_odds_alone() -> npt.NDArray[np.float32]:
     """What counts until it was fitted how far the rest does."""
-    return np.array([1.0, 0.0, 0.0, 0.0, 0.0], np.float32)
+    return np.eye(EVIDENCE + 1, dtype=np.float32)[0]
+
+
+def weighed(evidence: npt.NDArray[np.float32], trust: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The log-odds of the likeliest fact (questions), from the evidence (questions, EVIDENCE) and how far each kind of it counts."""
+    odds: npt.NDArray[np.float32] = evidence @ trust[:-1] + trust[-1]
+    return odds
 
 
 @dataclass(frozen=True)
@@ -90,8 +99,9 @@ class Fitted:
         return found
 
     def evidence(self, near: Vectors, logits: npt.NDArray[np.float32]) -> tuple[list[str], npt.NDArray[np.float32]]:
-        """The likeliest fact of every question, and what speaks for it (questions, 4): its log-odds against no fact, its lead before the next
-        fact, and how much nearer the question is to those that it answers than to those that none does (the nearest, and the nearest five)."""
+        """The likeliest fact of every question, and what speaks for it (questions, 5): its log-odds against no fact, its lead before the next
+        fact, how much nearer the question is to those that it answers than to those that none does (the nearest, and the nearest five), and,
+        against it, how much likelier the words ask for nothing at all."""
         facts = [place for place, name in enumerate(self.classes) if name not in (NONE, TALK)]
         none, talk = self.classes.index(NONE), self.classes.index(TALK)
         likeness = near[:, near.shape[1] // 2 :] @ self.known.T
@@ -100,7 +110,8 @@ class Fitted:
             best, second = sorted(facts, key=lambda place: -row[place])[:2]
             its, others = (np.sort(like[self.answers == one])[::-1] for one in (best, none))
             odds = row[best] - np.logaddexp(row[none], row[talk])
-            rows.append([odds, row[best] - row[second], its[0] - others[0], its[:NEAREST].mean() - others[:NEAREST].mean()])
+            idle = max(0.0, row[talk] - max(row[best], row[none]))
+            rows.append([odds, row[best] - row[second], its[0] - others[0], its[:NEAREST].mean() - others[:NEAREST].mean(), idle])
             found.append(self.classes[best])
         return found, np.array(rows, np.float32)
 

@@ -8,12 +8,13 @@ import numpy as np
 
 from agent.encoder import Encoder, Vectors
 from agent.fact_reader import FactReader
-from agent.intents import DIRECT, INTERROGATIVE, NO, PERMISSION, SUPPOSING, YES, command_of
+from agent.intents import DIRECT, INTERROGATIVE, NO, OWN_ANSWER, PERMISSION, SUPPOSING, YES, command_of
 from agent.schema import Fact, Scenario
 from agent.text import content_words, sentences, words
 
 LIKELY = -0.5  # log-odds of a fact from which on a question may ask for it: it is asked back whether it does
-SURE = 1.5  # ... from which on it does. A statement that only ends in a question mark asks for nothing below it
+SURE = 1.5  # ... from which on it does
+DOUBTED = 1.0  # ... more of each for a statement that only ends in a question mark
 FACT_MATCH = 0.56  # where the reader does not know the scenario: cosine of a question to a way of asking for a fact
 CLOSE_MATCH = 0.66  # ... for a statement that only ends in a question mark
 FACT_TIE = 0.05  # two facts nearer to each other than this are decided by shared words
@@ -86,11 +87,12 @@ class FactFinder:
         several = [one.fact for one in each if one is not None and one.odds >= SURE]
         if len(set(several)) == len(parts) > 1:
             return several, [], True
-        if reading.odds >= SURE:
+        odds = reading.odds - (0.0 if question.plain else DOUBTED)
+        if odds >= SURE:
             return [reading.fact], [], reading.asks
         if several:
             return several, [], True  # half of it is told where the other half has no fact
-        unsure = reading.odds >= LIKELY and (question.plain or reading.asks)
+        unsure = odds >= LIKELY and (question.plain or reading.asks)
         return [], [reading.fact] if unsure else [], reading.asks
 
     def _recalled(self, question: str, assumed: Sequence[str]) -> str | None:
@@ -157,7 +159,9 @@ def _questions(text: str) -> list[Question]:
 
 
 def _answered(later: Sequence[str]) -> bool:
-    """Whether the candidate goes on with so many statements that they are his own answer."""
+    """Whether the candidate goes on with his own answer: words that begin one, or many statements."""
+    if later and OWN_ANSWER.match(later[0]) and not later[0].rstrip().endswith("?"):
+        return True
     return len(words(" ".join(part for part in later if not part.rstrip().endswith("?")))) > 40
 
 

@@ -64,10 +64,12 @@ _STUCK = re.compile(
 _WH = r"(?:what|how|who|which|where|when|why)"
 _AUXILIARY = r"(?:is|are|was|were|do|does|did|can|could|should|will|would|must|have|has|may|shall)"
 _SIZE = r"(?:many|much|big|large|often|long|fast|quickly|high|strict|old|far)"
-# A question in its form: "what is the budget", "how many users", "do we need", "can I assume", "tell me about".
+_AT = r"(?:in|on|at|after|for|to|from|of|by|with|over|under|about|roughly|exactly)"
+# A question in its form: "what is the budget", "how many users", "in what order", "do we need", "can I assume", "tell me about".
 INTERROGATIVE = re.compile(
-    rf"(?:^|[,;:]\s*|\b(?:and|or|so|but|okay|ok|first|second|also|then)\W+)(?:{_WH}(?:'s|'re)?\s+(?:{_AUXILIARY}|{_SIZE}|kind|sort|about|{_WH})\b"
-    rf"|(?:{_WH}\s+\w+|(?:which|what)\s+(?:\w+\s+){{1,4}}\w+)\s+{_AUXILIARY}\b|{_AUXILIARY}n?'?t?\s+(?:i|we|you|they|it|there|this|that|the|our|users?|people|all|any)\b)",
+    rf"(?:^|[,;:]\s*|\b(?:and|or|so|but|okay|ok|first|second|also|then)\W+)(?:{_AT}\s+)?"
+    rf"(?:{_WH}(?:(?:'s|'re)\s+\w+|\s+(?:{_AUXILIARY}|{_SIZE}|kind|sort|about|{_WH}))\b"
+    rf"|(?:{_WH}\s+[\w-]+|(?:which|what)\s+(?:[\w-]+\s+){{1,4}}[\w-]+)\s+{_AUXILIARY}\b|{_AUXILIARY}n?'?t?\s+(?:i|we|you|they|it|there|this|that|the|our|users?|people|all|any)\b)",
     re.IGNORECASE,
 )
 DIRECT = re.compile(  # asks without a question mark
@@ -86,6 +88,7 @@ YES = re.compile(
     r"\W*(?:yes|yeah|yep|yup|right|exactly|precisely|correct|sure|indeed|please|ok|okay|uh-?huh|mm-?hm+|(?:that'?s|that is) (?:it|right|the one|what i))\b",
     re.IGNORECASE,
 )
+OWN_ANSWER = re.compile(r"\W*(?:because|since|yes|no|well|it(?:'s| is| does)|they (?:are|do)|simply)\b", re.IGNORECASE)
 NO = re.compile(r"\W*(?:no|nope|not (?:quite|really|exactly|that))\b", re.IGNORECASE)
 
 
@@ -103,11 +106,18 @@ def intent_of(text: str, asked: "Asked") -> Intent:
         return "stuck"
     if len(words(text)) <= SHORT and PERMISSION.search(text):
         return "clarify"  # with nothing to tell: "Go on."
-    if asked.facts or asked.checks or asked.unknown:
-        statements = [part for part in parts if not part.rstrip().endswith("?") and not DIRECT.search(part)]
-        if len(words(" ".join(statements))) <= 2 * SHORT:
-            return "clarify"
+    if (asked.facts or asked.checks or asked.unknown) and (_asks(parts[-1]) or stated(text) <= 2 * SHORT):
+        return "clarify"
     return "answer"
+
+
+def stated(text: str) -> int:
+    """How many words of an utterance are statements and not questions."""
+    return len(words(" ".join(part for part in sentences(text) if not _asks(part))))
+
+
+def _asks(sentence: str) -> bool:
+    return sentence.rstrip().endswith("?") or bool(DIRECT.search(sentence))
 
 
 def command_of(sentence: str) -> Intent | None:

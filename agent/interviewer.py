@@ -14,15 +14,16 @@ from agent.library import Library
 from agent.matcher import Matcher
 from agent.policy import choose
 from agent.retrieval import Retriever
-from agent.schema import Move, Passage, Turn, WrongTurn
+from agent.schema import Move, Passage, Section, Turn, WrongTurn
 from agent.settings import EMBEDDED
 from agent.state import Interview
 from agent.text import shortened
+from agent.wrong_turns import claim_in
 
 log = logging.getLogger(__name__)
 Emit = Callable[[str | None], None]  # words as they come; None: forget them, the utterance starts again
 OPEN_DRIFTS = ("terse", "document", "code", "silence", "lost", "asking")  # the question stands; it is not asked again
-QUOTE_FROM = 0.4  # mean cosine to question and criterion from which on a sentence is near enough to be quoted back
+QUOTE_FROM = 0.38  # mean cosine to question and criterion from which on words are near enough to be quoted back
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class EmbeddedInterviewer:
         parts += [facts[name] for name in move.facts if name in facts]
         parts += [self._phrase(interview, "assumed").format(assumption=quotable(one)) for one in move.assumptions]
         if move.asked_unknown:
-            parts.append(self._phrase(interview, "unknown"))
+            parts.append(self._phrase(interview, "unknown_rest" if parts else "unknown"))
         if move.asked_more:
             parts.append(self._phrase(interview, "more_later"))
         return " ".join(parts)
@@ -136,9 +137,9 @@ class EmbeddedInterviewer:
 
     def _handover(self, interview: Interview, move: Move) -> str:
         order = list(interview.sections)
-        closed, opened = self._library.section(order[-2]).title, self._library.section(order[-1]).title
+        closed, opened = (spoken_name(self._library.section(name)) for name in order[-2:])
         name = "handover_time" if "time" in move.reason else "handover"
-        return self._phrase(interview, name).format(section=_mid_sentence(closed), next=_mid_sentence(opened))
+        return self._phrase(interview, name).format(section=closed, next=opened)
 
     def _clarify(self, interview: Interview, move: Move) -> str:
         """Asks back what it may have been that was asked for; else the candidate goes on."""
@@ -154,27 +155,28 @@ class EmbeddedInterviewer:
         return lead if move.drift in OPEN_DRIFTS else f"{lead} {self._last_question(interview)}"
 
     def _borrow(self, interview: Interview, move: Move) -> str:
-        following = self._library.section(interview.next_section or "").title
+        following = spoken_name(self._library.section(interview.next_section or ""))
         borrowed = spoken(move.borrow)
-        words = {"borrowed": borrowed, "borrowed_capital": borrowed[0].upper() + borrowed[1:], "next": _mid_sentence(following)}
+        words = {"borrowed": borrowed, "borrowed_capital": borrowed[0].upper() + borrowed[1:], "next": following}
         return self._phrase(interview, "borrow").format(**words)
 
     def _follow_up(self, interview: Interview, move: Move) -> str:
-        if (wrong := probed(interview, move)) is not None:
-            return wrong.probe
-        assert move.criterion is not None
-        state = interview.section
-        again = state is not None and attempts(state, move.criterion) > 0
-        question = self.question(interview, move)
-        if again:
-            return f"{self._phrase(interview, 'lead_again')} {question}"
         answer = last_answer(interview)
-        near = self._matcher.nearest_sentence(question, move.criterion, answer.text) if answer else None
+        if (wrong := probed(self._library, interview, move)) is not None:
+            claimed = claim_in(self._matcher.encoder, wrong, answer.text) if answer else None
+            return f"{self._quoting(interview, claimed)} {wrong.probe}" if claimed else wrong.probe
+        assert move.criterion is not None
+        question = self.question(interview, move)
+        if _asked_last(interview) == move.criterion:
+            return f"{self._phrase(interview, 'lead_again')} {question}"
+        near = self._matcher.nearest_clause(question, move.criterion, answer.text) if answer else None
         if near is not None and near[1] >= QUOTE_FROM:
-            lead = self._phrase(interview, "lead_quote").format(quote=quotable(near[0]))
-        else:
-            lead = self._phrase(interview, "lead_long" if answer and len(answer.text.split()) > LONG else "lead_plain")
-        return f"{lead} {question}"
+            return f"{self._quoting(interview, near[0])} {question}"
+        long = answer is not None and len(answer.text.split()) > LONG
+        return f"{self._phrase(interview, 'lead_long' if long else 'lead_plain')} {question}".strip()
+
+    def _quoting(self, interview: Interview, words: str) -> str:
+        return self._phrase(interview, "lead_quote").format(quote=quotable(words))
 
     def _hint(self, interview: Interview, move: Move) -> str:
         if move.criterion is None or move.hint is None:
@@ -187,7 +189,7 @@ class EmbeddedInterviewer:
         kinds = ("ask", "next_section", "follow_up", "hint", "curveball")
         turn = next(turn for turn in reversed(interview.turns) if turn.move is not None and turn.move.kind in kinds)
         bank: list[str] = []
-        if turn.move is not None and (wrong := probed(interview, turn.move)) is not None:
+        if turn.move is not None and (wrong := probed(self._library, interview, turn.move)) is not None:
             bank = [wrong.probe]
         elif turn.move is not None and turn.move.criterion is not None:
             criterion = self._library.criteria[turn.move.criterion]
@@ -199,6 +201,8 @@ class EmbeddedInterviewer:
     def _phrase(self, interview: Interview, name: str) -> str:
         phrases = self._library.phrases
         options = phrases.tones.get(interview.started.persona, {}).get(name) or getattr(phrases, name)
+        if name == "lead_plain":  # every other question at most is led up to; before each of them it would be a tic
+            options = (*options, *("" for _ in options), "")
         return choose(options, interview.started.seed, name, len(interview.turns))
 
 
@@ -216,9 +220,17 @@ async def grounding(retriever: Retriever, library: Library, interview: Interview
         return [Passage(subsection=criterion.references[0], score=0.0, text=criterion.statement)]
 
 
-def probed(interview: Interview, move: Move) -> WrongTurn | None:
-    """The scenario's wrong turn that a move probes, if it probes one."""
-    return next((wrong for wrong in interview.started.scenario.wrong_turns if wrong.id == move.wrong_turn), None)
+def probed(library: Library, interview: Interview, move: Move) -> WrongTurn | None:
+    """The wrong turn that a move probes, if it probes one."""
+    every = (*interview.started.scenario.wrong_turns, *library.wrong_turns)
+    return next((wrong for wrong in every if wrong.id == move.wrong_turn), None)
+
+
+def _asked_last(interview: Interview) -> str | None:
+    """The criterion of the latest question, if it was a follow-up."""
+    moves = interview.section.moves if interview.section else ()
+    asked = next((move for move in reversed(moves) if move.kind in ("ask", "next_section", "follow_up", "curveball")), None)
+    return asked.criterion if asked else None
 
 
 def quotable(text: str) -> str:
@@ -232,6 +244,6 @@ def last_answer(interview: Interview) -> Turn | None:
     return next((t for t in reversed(interview.turns) if t.speaker == "candidate" and state and t.section == state.id), None)
 
 
-def _mid_sentence(title: str) -> str:
-    """A title as it reads inside a sentence: "Data Storage" becomes "data storage", "API Design" becomes "API design"."""
-    return " ".join(word if word[1:2].isupper() else word.lower() for word in title.split())
+def spoken_name(section: Section) -> str:
+    """What a section is called inside a sentence. Of titles, "Data Storage" becomes "data storage", "API Design" becomes "API design"."""
+    return section.spoken or " ".join(word if word[1:2].isupper() else word.lower() for word in section.title.split())

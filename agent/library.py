@@ -12,7 +12,20 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from agent.errors import ConfigurationError, NotFound
-from agent.schema import ChangeRubric, ConstraintChange, Criterion, Fact, Phrases, Point, Rubric, Scenario, Section, Subsection, WrongTurn
+from agent.schema import (
+    ChangeRubric,
+    ConstraintChange,
+    Criterion,
+    Fact,
+    Phrases,
+    Point,
+    Rubric,
+    Scenario,
+    Section,
+    Subsection,
+    WrongTurn,
+    WrongTurnFile,
+)
 from agent.text import clean
 from agent.vocabulary import Vocabulary
 
@@ -42,6 +55,7 @@ class Library:
     sections: tuple[Section, ...]
     rubrics: dict[str, Rubric]
     scenarios: dict[str, Scenario]
+    wrong_turns: tuple[WrongTurn, ...]  # of any problem; a scenario has its own beside them
     phrases: Phrases
     change_rubric: ChangeRubric
     digest: str  # changes when any file of the corpus does
@@ -114,8 +128,10 @@ def load_library(root: Path | None = None) -> Library:
     phrase_file, change_file = _file(home, "phrases.yaml"), _file(home, "change.yaml")
     phrases, _ = read_yaml(phrase_file, Phrases)
     change_rubric, _ = read_yaml(change_file, ChangeRubric)
-    digest = _digest([*_files(framework, "*.md"), *rubric_files, *scenario_files, phrase_file, change_file])
-    return Library(sections, rubrics, scenarios, phrases, change_rubric, digest)
+    turn_file = _file(home, "wrong_turns.yaml")
+    wrong_turns = _wrong_turns(turn_file, sections)
+    digest = _digest([*_files(framework, "*.md"), *rubric_files, *scenario_files, phrase_file, change_file, turn_file])
+    return Library(sections, rubrics, scenarios, wrong_turns, phrases, change_rubric, digest)
 
 
 def _file(home: Path, name: str) -> Path:
@@ -163,7 +179,7 @@ def read_section(path: Path) -> Section:
     if not parts:
         raise CorpusError(path, body + 1, f"no heading such as '## {section_id}.1 Title'")
     try:
-        return Section(id=section_id, title=title, minutes=minutes, purpose=purpose, subsections=tuple(parts))
+        return Section(id=section_id, title=title, spoken=meta.get("spoken"), minutes=minutes, purpose=purpose, subsections=tuple(parts))
     except ValidationError as error:
         raise CorpusError(path, 1, _complaint(error)) from None
 
@@ -269,6 +285,16 @@ def _scenarios(paths: list[Path], sections: tuple[Section, ...]) -> dict[str, Sc
                 raise CorpusError(path, _line(root, ("references", section_id)), f"the framework has no section {section_id}")
         scenarios[scenario.id] = scenario
     return scenarios
+
+
+def _wrong_turns(path: Path, sections: tuple[Section, ...]) -> tuple[WrongTurn, ...]:
+    """Those of any problem; of the shipped ones, those whose section this framework has."""
+    found, root = read_yaml(path, WrongTurnFile)
+    known = {section.id for section in sections}
+    if path.parent == SHIPPED:
+        return tuple(turn for turn in found.wrong_turns if turn.section in known)
+    _check_items(path, root, "wrong_turns", found.wrong_turns, known)
+    return found.wrong_turns
 
 
 def _check_items(path: Path, root: yaml.Node, kind: str, items: Sequence[Fact | ConstraintChange | WrongTurn], known: set[str]) -> None:

@@ -19,7 +19,7 @@ from agent.encoder import Encoder, Vectors
 from agent.evidence import FEWEST_WORDS, REASON, Piece, Rules, declined, is_question
 from agent.library import Library
 from agent.schema import Criterion, Rubric
-from agent.text import content_words, sentences, words
+from agent.text import clauses, content_words, sentences, words
 
 WEIGHTS = Path(__file__).with_name("matcher.json")
 FEATURES = ("best_example", "second_example", "near_miss", "statement", "other", "overlap", "reason", "number", "refusal")
@@ -94,10 +94,10 @@ class Matcher:
             near_misses=np.stack([(vectors @ misses.T).max(axis=1) for misses in bank.near_misses], axis=1),
         )
 
-    def nearest_sentence(self, question: str, criterion_id: str, text: str) -> tuple[str, float] | None:
-        """The sentence of a text that a question about a criterion best takes up, with its mean cosine to the question and to the criterion's
+    def nearest_clause(self, question: str, criterion_id: str, text: str) -> tuple[str, float] | None:
+        """The words of a text that a question about a criterion best takes up, with their mean cosine to the question and to the criterion's
         statement; None for a text without a statement. Examples do not count: what is near to one need not lead to the question."""
-        candidates = [s for s in sentences(text) if len(words(s)) >= FEWEST_WORDS and not is_question(s)]
+        candidates = [part for s in sentences(text) if not is_question(s) for part in clauses(s) if len(words(part)) >= FEWEST_WORDS]
         if not candidates:
             return None
         about = self.encoder.encode([question, self._library.criteria[criterion_id].statement])

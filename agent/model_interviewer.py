@@ -7,7 +7,7 @@ import re
 from collections.abc import AsyncIterator
 
 from agent.errors import HeldBack, ModelUnavailable
-from agent.interviewer import EmbeddedInterviewer, Emit, Utterance, grounding, probed
+from agent.interviewer import EmbeddedInterviewer, Emit, Utterance, grounding, probed, spoken_name
 from agent.library import Library
 from agent.llm import ChatModel, Message
 from agent.prompts import Prompts, fenced, harmless, unmarked
@@ -102,7 +102,7 @@ class ModelInterviewer:
     def _given(self, interview: Interview, move: Move) -> list[str]:
         """What this move lets the candidate hear: the question or the hint that it is about, and the brief."""
         given = [interview.started.scenario.brief, interview.started.scenario.title, self._embedded.opening(interview)]
-        if (wrong := probed(interview, move)) is not None:
+        if (wrong := probed(self._library, interview, move)) is not None:
             given.append(wrong.probe)
         elif move.criterion is not None:
             criterion = self._library.criteria[move.criterion]
@@ -126,10 +126,10 @@ class ModelInterviewer:
         if move.kind == "ask":
             return render("move_ask", opening=self._embedded.opening(interview))
         if move.kind == "next_section":
-            closed, opened = (self._library.section(name).title for name in list(interview.sections)[-2:])
+            closed, opened = (spoken_name(self._library.section(name)) for name in list(interview.sections)[-2:])
             return render("move_next_section", closed=closed, section=opened, opening=self._embedded.opening(interview))
         shown = "\n".join(f"[{passage.subsection}] {passage.text}" for passage in passages) or "(nothing was found)"
-        if (wrong := probed(interview, move)) is not None:
+        if (wrong := probed(self._library, interview, move)) is not None:
             return render("move_follow_up", aim=wrong.why, question=wrong.probe, passages=shown)
         assert move.criterion is not None
         criterion = self._library.criteria[move.criterion]

@@ -44,7 +44,7 @@ class Observer:
             unknown=wanted.unknown,
             more=wanted.more,
             assumed=assumptions(text, invited=_invited(interview)) if intent in ("answer", "clarify") else (),
-            wrong_turn=self._wrong_turns.taken(scenario, state.id, text) if intent == "answer" else None,
+            wrong_turn=self._wrong_turns.taken(scenario, state.id, text, [one.text for one in said]) if intent == "answer" else None,
             drift=self._drift(interview, wanted, max(relevance.values(), default=0.0)) if intent == "answer" else None,
             unfinished=breaks_off(text),
             coverage={name: round(one.chances.credit, 3) for name, one in found.items()},
@@ -86,7 +86,7 @@ class Observer:
 def _invited(interview: Interview) -> bool:
     """Whether the interviewer has just asked for an assumption."""
     before = _move_before(interview)
-    return before is not None and before.asked_unknown
+    return before is not None and (before.asked_unknown or before.drift == "asking")
 
 
 def _asked_back(interview: Interview) -> tuple[str, ...]:

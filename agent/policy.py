@@ -7,16 +7,20 @@ from typing import Any
 from agent.aims import COVERED, LEADS, next_aim, shown, worth_of
 from agent.clock import LEAST_FLEXIBLE, MOST_BORROWED
 from agent.events import Observed
+from agent.intents import stated
 from agent.schema import ConstraintChange, Level, Move, Rubric, Scenario
 from agent.state import Interview, SectionState
 
 MOST_STUCK = 4  # empty answers in a row before the section is closed: three bring the three steps of a hint
 MOST_REDIRECTS = 2  # times that a candidate is led back from the same drift in a section; then the interview goes on as it can
-MOST_QUESTIONS = 3  # answers of the interviewer in a row before a candidate who goes on asking is told to begin
+MOST_QUESTIONS = 3  # turns in a row that only ask before the candidate is told to begin
+SCOPING, MOST_SCOPING = "1", 8  # ... in the section that is there for asking
+FEWEST_STATED = 8  # words of statements from which on a turn with a question does not only ask
 CHANGE_AFTER = 0.35  # share of a section's time before its constraint change comes, so that a design stands first
 CHANGE_BEFORE = 0.85  # ... and the latest moment, so that there is time to answer
 LEAST_SECONDS = 20.0  # a section is not opened with less than this left
 SILENCE = 60.0  # seconds without a word or a key, after which the interviewer speaks; in a short section half of it
+BREATH = 20.0  # seconds in which a candidate is left alone with a question before he is told the time
 HINTS = 3  # steps of a criterion's ladder
 
 
@@ -56,10 +60,10 @@ def _within(interview: Interview, rubrics: dict[str, Rubric], state: SectionStat
     told = _told(seen)
     if seen and seen.checks:
         return Move(kind="clarify", checks=seen.checks, reason="the candidate may have asked for a fact", **told)
-    if intent == "clarify" and _only_asks(state):
-        return Move(kind="redirect", drift="asking", reason="the candidate asks and decides nothing", **told)
-    if intent == "clarify":
+    if intent == "clarify" and not _only_asks(interview, state):
         return Move(kind="clarify", reason="the candidate asked", **told)
+    if intent == "clarify" and state.drifted("asking") < MOST_REDIRECTS:
+        return Move(kind="redirect", drift="asking", reason="the candidate asks and decides nothing", **told)
     if seen and seen.drift and state.drifted(seen.drift) < MOST_REDIRECTS:
         return Move(kind="redirect", drift=seen.drift, reason="the answer leads away from the question", **told)
     change = due_change(interview, state, elapsed)
@@ -84,7 +88,8 @@ def unasked(interview: Interview, rubrics: dict[str, Rubric], elapsed: float, qu
     state = interview.section
     if state is None:
         return None
-    if state.nudge_due(elapsed) or state.half_due(elapsed):
+    asked = interview.turns[-1].at if interview.turns else 0.0
+    if (state.nudge_due(elapsed) or state.half_due(elapsed)) and elapsed - asked >= BREATH:
         return Move(kind="nudge", nudge=state.nudge_due(elapsed), half=state.half_due(elapsed), reason="time")
     if quiet < min(SILENCE, state.seconds / 2):
         return None
@@ -107,10 +112,13 @@ def the_change(scenario: Scenario, seed: int) -> ConstraintChange | None:
     return scenario.changes[seed % len(scenario.changes)] if scenario.changes else None
 
 
-def _only_asks(state: SectionState) -> bool:
-    """Whether the interviewer has done nothing but answer questions for a while."""
-    last = [move for move in state.moves if not move.checks][-MOST_QUESTIONS:]
-    return len(last) == MOST_QUESTIONS and all(move.kind == "clarify" for move in last)
+def _only_asks(interview: Interview, state: SectionState) -> bool:
+    """Whether the candidate has asked for a while and decided nothing."""
+    most = MOST_SCOPING if state.id == SCOPING else MOST_QUESTIONS
+    answered = [move for move in state.moves if move.kind != "nudge" and not move.checks][-most:]
+    said = [turn.text for turn in interview.turns_of(state.id) if turn.speaker == "candidate"][-most - 1 :]
+    asked = len(answered) == most and all(move.kind == "clarify" or move.drift == "asking" for move in answered)
+    return asked and all(stated(text) < FEWEST_STATED for text in said)
 
 
 def _told(seen: Observed | None) -> dict[str, Any]:

@@ -65,10 +65,12 @@ class Subsection(Value):
 
 
 class Section(Value):
-    """One timed part of the framework. `minutes` is for an interview of 45; None means "as time allows"."""
+    """One timed part of the framework. `minutes` is for an interview of 45; None means "as time allows". `spoken` is what the interviewer
+    calls it; without one, the title."""
 
     id: SectionId
     title: Text
+    spoken: Text | None = None
     minutes: float | None = Field(gt=0)
     purpose: str
     subsections: tuple[Subsection, ...] = Field(min_length=1)
@@ -173,13 +175,22 @@ class ChangeRubric(Value):
 
 
 class WrongTurn(Value):
-    """What candidates often say of this problem, and why it fails; the probe lets them find out without being told."""
+    """What candidates often say, and why it fails; the probe lets them find out without being told. `ways`: other words for the claim;
+    `unless`: beginnings of words by which a candidate shows that he knows better, so that nothing is asked."""
 
     id: Text
     section: SectionId
     claim: Text
     why: Text
     probe: Text
+    ways: tuple[Text, ...] = ()
+    unless: tuple[Text, ...] = ()
+
+
+class WrongTurnFile(Value):
+    """Wrong turns that candidates take in any problem."""
+
+    wrong_turns: tuple[WrongTurn, ...]
 
 
 class References(ByLevel):
@@ -223,11 +234,12 @@ class Phrases(Value):
     lead_long: tuple[Text, ...] = Field(min_length=1)
     tones: dict[Persona, dict[str, tuple[Text, ...]]] = {}  # how a persona says some of these instead
     lead_quote: tuple[Text, ...] = Field(min_length=1)
-    lead_plain: tuple[Text, ...] = Field(min_length=1)
+    lead_plain: tuple[Text, ...] = ()  # without any, a question stands by itself
     lead_again: tuple[Text, ...] = Field(min_length=1)
     check: tuple[Text, ...] = Field(min_length=1)
     fact_more: tuple[Text, ...] = Field(min_length=1)
     unknown: tuple[Text, ...] = Field(min_length=1)
+    unknown_rest: tuple[Text, ...] = Field(min_length=1)
     hint: tuple[Text, ...] = Field(min_length=1)
     no_hint: tuple[Text, ...] = Field(min_length=1)
     stuck: tuple[Text, ...] = Field(min_length=1)
@@ -259,7 +271,7 @@ class Move(Value):
     checks: tuple[str, ...] = ()  # ids of hidden facts that the candidate may have asked for: a clarify asks back whether he did
     asked_unknown: bool = False  # the candidate asked for something that no fact answers
     asked_more: bool = False  # ... and for more than is told at once
-    wrong_turn: str | None = None  # id of the scenario's wrong turn that a follow_up probes
+    wrong_turn: str | None = None  # id of the wrong turn that a follow_up probes
     assumptions: tuple[str, ...] = ()  # what the candidate assumed earlier and asks about again
     drift: Drift | None = None  # what a redirect answers
     hint: int | None = None  # 0 to 2: which step of the criterion's ladder

@@ -60,7 +60,8 @@ class Secrets:
     @cached_property
     def _corpus(self) -> Grams:
         rubrics = [line for c in self._library.criteria.values() for line in (*c.lines, *c.examples, *c.near_misses, *c.hints)]
-        return _grams([*rubrics, *self._library.explanations, *self._prompts.texts.values()])
+        turns = [line for wrong in self._library.wrong_turns for line in (wrong.why, wrong.probe)]
+        return _grams([*rubrics, *turns, *self._library.explanations, *self._prompts.texts.values()])
 
 
 def _check(heard: Sequence[str], added: int, secret: Sequence[Grams], public: Grams, token: str) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, TypedDict
 
-from agent.clock import HALF_AT, LONG_SECTION, NUDGE_AT, TimeBudget
+from agent.clock import HALF_AT, LONG_SECTION, NUDGE_AT, SHORT_SECTION, TimeBudget
 from agent.events import Answered, AnyEvent, Asked, Commanded, Disagreed, Finished, Observed, Paused, Resumed, SectionGraded, SectionOpened, Started
 from agent.schema import Move, SectionResult, Transcript, Turn
 
@@ -46,7 +46,7 @@ class SectionState:
 
     def nudge_due(self, elapsed: float) -> bool:
         """Whether it is time to say how much time is left."""
-        return not self.nudged and NUDGE_AT <= self.spent(elapsed) < 1.0
+        return not self.nudged and self.seconds >= SHORT_SECTION and NUDGE_AT <= self.spent(elapsed) < 1.0
 
     def half_due(self, elapsed: float) -> bool:
         """Whether it is time to say that half of the section is over."""

@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
+QUOTABLE = 14  # words that are quoted back at most
 LONGEST_SENTENCE = 45  # words; speech is transcribed with few full stops, and a longer run is cut at a comma or here
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[]?[A-Z0-9a-z])|\n+")
@@ -136,7 +137,20 @@ def grams(found: Sequence[str], length: int) -> list[tuple[str, ...]]:
     return [tuple(found[i : i + length]) for i in range(len(found) - length + 1)]
 
 
-def shortened(text: str, most: int = 14) -> str:
+_BREAK = re.compile(r"[;:]\s+|,\s+|\s+-\s+|\s+(?:because|so that|and then)\s+", re.IGNORECASE)
+_JOINT = re.compile(r"^(?:and|but|so|or|then|well|okay|ok|also|since|because)\s+", re.IGNORECASE)
+
+
+def clauses(sentence: str) -> list[str]:
+    """The parts of a sentence that can be quoted by themselves: itself if it is short, else what stands between commas and the like."""
+    whole = sentence.strip().rstrip(".!?,;:")
+    if len(whole.split()) <= QUOTABLE:
+        return [whole]
+    parts = (_JOINT.sub("", part.strip()) for part in _BREAK.split(whole))
+    return [part for part in parts if len(part.split()) <= QUOTABLE]
+
+
+def shortened(text: str, most: int = QUOTABLE) -> str:
     """At most `most` words of a text, cut with an ellipsis, for quoting back."""
     parts = text.strip().rstrip(".!?,;: ").split()
     return " ".join(parts) if len(parts) <= most else " ".join(parts[:most]).rstrip(",;:") + " ..."

@@ -1,28 +1,55 @@
-"""Which of a scenario's typical wrong turns an answer takes: what it says is near to the claim."""
+"""Which typical wrong turn an answer takes: what it says is near to the claim."""
+
+import re
+from collections.abc import Sequence
 
 from agent.encoder import Encoder, Vectors
+from agent.library import Library
 from agent.schema import Scenario, WrongTurn
-from agent.text import sentences, words
+from agent.text import clauses, sentences, words
 
 CLAIM_MATCH = 0.68  # cosine of a sentence to a claim from which on it says the same
+QUOTED_MATCH = 0.5  # ... from which on part of a sentence is quoted back as the claim
 FEWEST_WORDS = 5
 
 
 class WrongTurns:
-    """Finds them by nearness."""
+    """Finds them by nearness: those of the problem, and those that candidates take in any."""
 
-    def __init__(self, encoder: Encoder) -> None:
-        self._encoder = encoder
+    def __init__(self, encoder: Encoder, library: Library) -> None:
+        self._encoder, self._library = encoder, library
         self._claims: dict[tuple[WrongTurn, ...], Vectors] = {}
 
-    def taken(self, scenario: Scenario, section: str, text: str) -> str | None:
-        """The id of the wrong turn of this section that the text comes nearest to; None when it takes none."""
-        turns = tuple(turn for turn in scenario.wrong_turns if turn.section == section)
-        said = [part for part in sentences(text) if len(words(part)) >= FEWEST_WORDS]
-        if not turns or not said:
+    def taken(self, scenario: Scenario, section: str, text: str, said: Sequence[str] = ()) -> str | None:
+        """The id of the wrong turn that the text comes nearest to; None when it takes none. One that belongs to a later section is left for
+        then, and one about which the candidate knows better by all that he has `said` is no wrong turn."""
+        order = [one.id for one in self._library.sections]
+        due = order[: order.index(section) + 1]
+        turns = tuple(turn for turn in (*scenario.wrong_turns, *self._library.wrong_turns) if turn.section in due)
+        parts = [part for part in sentences(text) if len(words(part)) >= FEWEST_WORDS]
+        if not turns or not parts:
             return None
         if turns not in self._claims:
-            self._claims[turns] = self._encoder.encode([turn.claim for turn in turns])
-        near = (self._encoder.encode(said) @ self._claims[turns].T).max(axis=0)
-        best = int(near.argmax())
-        return turns[best].id if near[best] >= CLAIM_MATCH else None
+            self._claims[turns] = self._encoder.encode([claim for turn in turns for claim in (turn.claim, *turn.ways)])
+        owners = [turn for turn in turns for _ in (turn.claim, *turn.ways)]
+        near = (self._encoder.encode(parts) @ self._claims[turns].T).max(axis=0)
+        everything = " ".join((*said, text))
+        taken = [
+            (float(value), turn.id) for value, turn in zip(near, owners, strict=True) if value >= CLAIM_MATCH and not knows_better(turn, everything)
+        ]
+        return max(taken, default=(0.0, None))[1]
+
+
+def knows_better(turn: WrongTurn, said: str) -> bool:
+    """Whether a candidate said one of the words that show it."""
+    return any(re.search(rf"\b{re.escape(word)}", said, re.IGNORECASE) for word in turn.unless)
+
+
+def claim_in(encoder: Encoder, turn: WrongTurn, text: str) -> str | None:
+    """The words of a text that claim it, to be quoted; None when they are too long for that."""
+    parts = [clause for part in sentences(text) for clause in clauses(part) if len(words(clause)) >= FEWEST_WORDS]
+    if not parts:
+        return None
+    near = (encoder.encode(parts) @ encoder.encode([turn.claim, *turn.ways]).T).max(axis=1)
+    best = int(near.argmax())
+    return parts[best] if near[best] >= QUOTED_MATCH else None

@@ -104,7 +104,12 @@ def clarify_table(rows: Sequence[Told]) -> Table:
         facts, none = [row for row in some if row.wanted], [row for row in some if not row.wanted]
         of_fact, of_none = Counter(map(outcome, facts)), Counter(map(outcome, none))
         right = f"{sum(row.found for row in facts) / len(facts):.1%}" if facts else "-"
-        counts = [*(of_fact[key] for key in OUTCOMES), len(none), *(of_none[key] for key in OUTCOMES_OF_NONE), sum(bool(row.volunteered) for row in some)]
+        counts = [
+            *(of_fact[key] for key in OUTCOMES),
+            len(none),
+            *(of_none[key] for key in OUTCOMES_OF_NONE),
+            sum(bool(row.volunteered) for row in some),
+        ]
         table.add_row(name, str(len(facts)), right, *map(str, counts))
     return table
 

@@ -5,6 +5,7 @@ Never on evals/clarify, by which it is measured (`python -m evals clarify`).
 
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +19,8 @@ from sklearn.model_selection import StratifiedKFold
 
 from agent.encoder import Encoder, Vectors
 from agent.errors import ConfigurationError, InterviewError
-from agent.fact_reader import NONE, TALK, WEIGHTS, Fitted, vectorizer, vectors, whole
+from agent.fact_reader import EVIDENCE, NONE, TALK, WEIGHTS, Fitted, vectorizer, vectors, weighed, whole
+from agent.facts import LIKELY, SURE
 from agent.library import Library, load_library
 from agent.schema import Scenario, Text, Value
 from agent.text import sentences
@@ -65,7 +67,11 @@ def read_asks(library: Library, folder: Path = ASKS) -> dict[str, Asks]:
         facts = {fact.id for fact in library.scenario(name).facts}
         if other := sorted(facts.symmetric_difference(asks.facts)):
             raise ConfigurationError(f"{folder / name}.yaml and the scenario do not have the same facts: {', '.join(other)}.")
+        if len(facts) < 2 or not asks.none:
+            raise ConfigurationError(f"{folder / name}.yaml needs ways of asking for two facts at least, and questions that none of them answers.")
     talk = tuple(text for asks in (*found.values(), anywhere) for text in asks.talk)
+    if not talk:
+        raise ConfigurationError(f"{folder} holds no words that ask for nothing (`talk`): without them everything is a question.")
     return {name: Asks(facts=asks.facts, none=(*asks.none, *anywhere.none), talk=talk) for name, asks in found.items()}
 
 
@@ -97,28 +103,33 @@ def fitted(some: Examples) -> Fitted:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """What every example is read as by a reader that has not seen it; its likeliest fact, and what speaks for that."""
+    """The likeliest fact of every example by a reader that has not seen it, what speaks for that, and what is asked for."""
 
-    read: Strings
     facts: Strings
     evidence: npt.NDArray[np.float32]
+    wanted: Strings
+
+    @property
+    def right(self) -> npt.NDArray[np.bool_]:
+        """Whether the likeliest fact is the one asked for."""
+        return np.equal(self.facts, self.wanted)
 
 
 def held_out(some: Examples) -> HeldOut:
     """Every example as it is read by a reader that has not seen it."""
-    found = HeldOut(some.wanted.copy(), some.wanted.copy(), np.zeros((len(some.wanted), 4), np.float32))
+    facts, evidence = some.wanted.copy(), np.zeros((len(some.wanted), EVIDENCE), np.float32)
     for train, test in StratifiedKFold(FOLDS, shuffle=True, random_state=SEED).split(some.vectors, some.wanted):
         reader, unseen = fitted(some.take(train)), some.take(test)
-        logits = reader.logits(unseen.vectors, unseen.questions)
-        found.read[test] = np.array(reader.classes)[logits.argmax(axis=1)]
-        found.facts[test], found.evidence[test] = reader.evidence(unseen.vectors, logits)
-    return found
+        facts[test], evidence[test] = reader.evidence(unseen.vectors, reader.logits(unseen.vectors, unseen.questions))
+    return HeldOut(facts, evidence, some.wanted)
 
 
-def trust(evidence: npt.NDArray[np.float32], right: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
-    """How far each kind of evidence counts, and a constant: logistic regression of whether the likeliest fact was the one asked for."""
+def trust(seen: Sequence[HeldOut]) -> npt.NDArray[np.float32]:
+    """How far each kind of evidence counts, and a constant: logistic regression of whether the likeliest fact is the one asked for, over all
+    that a candidate says: also what no fact answers, and what asks for nothing."""
+    evidence, right = np.vstack([one.evidence for one in seen]), np.hstack([one.right for one in seen])
     scale = evidence.std(axis=0)
-    model = LogisticRegression().fit(evidence / scale, right)
+    model = LogisticRegression(max_iter=1000).fit(evidence / scale, right)
     return np.append(model.coef_[0] / scale, model.intercept_).astype(np.float32)
 
 
@@ -132,25 +143,33 @@ def main(out: Annotated[Path, typer.Option(help="Where the weights are written."
     """Fit, print the figures, write the weights."""
     started, library, encoder = time.monotonic(), load_library(), Encoder()
     readers: dict[str, Fitted] = {}
-    rows, evidence, right = [], [], []
+    unseen: dict[str, HeldOut] = {}
     for name, asks in read_asks(library).items():
         some = examples(encoder, library.scenario(name), asks)
-        unseen, asking = held_out(some), some.wanted != TALK
-        rows.append(np.column_stack([unseen.read == some.wanted, some.wanted == NONE, some.wanted == TALK]))
-        evidence.append(unseen.evidence[asking])
-        right.append((unseen.facts == some.wanted)[asking])
-        readers[name] = fitted(some)
-        typer.echo(f"{name}: {_rights(rows[-1])}")
-    typer.echo(f"all {sum(map(len, rows))}, each read by a reader that has not seen it: {_rights(np.vstack(rows))}")
-    counts = trust(np.vstack(evidence), np.hstack(right))
+        readers[name], unseen[name] = fitted(some), held_out(some)
+    typer.echo("Each read by a reader that has not seen it, and trusted as far as in the other problems:")
+    odds = {}
+    for name, one in unseen.items():
+        odds[name] = weighed(one.evidence, trust([other for where, other in unseen.items() if where != name]))
+        typer.echo(f"{name}: {_outcomes([one], odds[name])}")
+    typer.echo(f"all {sum(len(one.wanted) for one in unseen.values())}: {_outcomes(list(unseen.values()), np.hstack(list(odds.values())))}")
+    counts = trust(list(unseen.values()))
     save({name: replace(reader, trust=counts) for name, reader in readers.items()}, out)
     typer.echo(f"{out.stat().st_size / 1e6:.1f} MB written in {time.monotonic() - started:.0f} s")
 
 
-def _rights(rows: npt.NDArray[np.bool_]) -> str:
-    """Shares that are read rightly, by what is asked for."""
-    right, none, talk = rows.T
-    return f"facts {right[~none & ~talk].mean():.3f}, none {right[none].mean():.3f}, talk {right[talk].mean():.3f} right"
+def _outcomes(unseen: Sequence[HeldOut], odds: npt.NDArray[np.float32]) -> str:
+    """What the odds lead to, by what is asked for: a fact told (at SURE or more), asked back about (at LIKELY or more), or neither."""
+    right, wanted = np.hstack([one.right for one in unseen]), np.hstack([one.wanted for one in unseen])
+    sure, likely = odds >= SURE, (odds >= LIKELY) & (odds < SURE)
+    of = {"facts": (wanted != NONE) & (wanted != TALK), "no fact": wanted == NONE, "talk": wanted == TALK}
+    parts = [f"told {_share(sure & right, of['facts'])}, another {_share(sure & ~right, of['facts'])}, asked back {_share(likely, of['facts'])}"]
+    parts += [f"told {_share(sure, of[kind])}, asked back {_share(likely, of[kind])}" for kind in ("no fact", "talk")]
+    return "; ".join(f"{kind}: {part}" for kind, part in zip(of, parts, strict=True))
+
+
+def _share(some: npt.NDArray[np.bool_], among: npt.NDArray[np.bool_]) -> str:
+    return f"{some[among].mean():.1%}"
 
 
 if __name__ == "__main__":

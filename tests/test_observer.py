@@ -188,7 +188,7 @@ def covered(parts: Parts, question: str, answer: str, section: str = "6") -> dic
     for name in dict.fromkeys((section, "6")):
         made = fold(made, [SectionOpened(section=name, seconds=300), Spoken(section=name, text=question, move=Move(kind="ask"))])
         made = fold(made, [Answered(section=name, text=answer if name == section else "So it is.", message=name)])
-    return Observer(parts.matcher, parts.estimator, FactFinder(parts.encoder), WrongTurns(parts.encoder)).observe(made, 0.0).coverage
+    return Observer(parts.matcher, parts.estimator, FactFinder(parts.encoder), WrongTurns(parts.encoder, parts.library)).observe(made, 0.0).coverage
 
 
 STORE_SAID = (
