@@ -35,7 +35,7 @@ from evals.honest import honest, honest_table
 from evals.inspecting import write_log
 from evals.judges import EMBEDDED, grader_name
 from evals.labels import read_labels
-from evals.looks import look
+from evals.looks import look, looked
 from evals.play import Conditions, pairs, play_json, play_table, played
 from evals.report import make_report
 from evals.report_files import defined, summary_json, write_report
@@ -149,12 +149,14 @@ def conduct(
         errors.print(f"{missing} utterances of {model} are not recorded; run again with --executor async and an endpoint.", markup=False)
         raise typer.Exit(MISSING)
     found = figures(rows)
+    hidden = {case.id for case in dataset if case.entry.split == "report"}
+    if hidden:
+        looked("conduct", [f"conduct-{variant}-{model}-{load_library(settings.corpus).digest}"])
     if as_json:
         _print_json(found)
         return
     for line in lines(found):
         console.print(line, markup=False)
-    hidden = {case.id for case in dataset if case.entry.split == "report"}
     for row in [row for row in rows if (row.leaks or row.already_answered) and row.case not in hidden][:show]:
         why = f"leaks {', '.join(row.leaks)}" if row.leaks else "already answered"
         console.print(f"\n{row.case} after turn {row.turn}, {row.criterion} ({why}): {row.text}", markup=False)

@@ -16,7 +16,11 @@ def look(command: str, runs: list[Run], path: Path = LOOKS) -> int | None:
 
     The same look at the same runs counts once: a report that is made again shows nothing new.
     """
-    names = sorted(run.id for run in runs if "report" in run.splits)
+    return looked(command, sorted(run.id for run in runs if "report" in run.splits), path)
+
+
+def looked(command: str, names: list[str], path: Path = LOOKS) -> int | None:
+    """The same for what is no run; `names`: of what was looked at."""
     if not names:
         return None
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []

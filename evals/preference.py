@@ -7,6 +7,7 @@ pairs, `sheet` prints what a judge gets, `figures` counts the judgements that we
 import asyncio
 import random
 import sys
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
@@ -20,6 +21,7 @@ from pydantic import RootModel
 from agent.assembly import Parts, assemble
 from agent.clock import ManualClock
 from agent.errors import ConfigurationError, InterviewError
+from agent.library import load_library
 from agent.personas import Cast
 from agent.play import play
 from agent.schema import Move, Text, Turn, Value
@@ -27,6 +29,7 @@ from agent.settings import load_settings
 from evals.conduct import Conductor, Position
 from evals.dataset import load_dataset
 from evals.files import read_value
+from evals.looks import looked
 from evals.statistics import DRAWS, SEED
 from evals.template_bot import TemplateBot
 
@@ -95,12 +98,15 @@ async def follow_up_pairs(parts: Parts, cases: str, count: int, seed: int = SEED
     for case in dataset.cases:
         for position in conductor.positions(case):
             asked = await conductor.asked(position)
-            if asked is None or asked.move.kind != "follow_up" or asked.move.criterion is None:
+            if asked is None or asked.move.kind != "follow_up":
                 continue
             others = conductor.open_criteria(position) - {asked.move.criterion}
             if not others:
                 continue
-            moves = [Move(kind="follow_up", criterion=criterion) for criterion in (asked.move.criterion, chance.choice(sorted(others)))]
+            moves = (
+                Move(kind="follow_up", criterion=asked.move.criterion, wrong_turn=asked.move.wrong_turn),
+                Move(kind="follow_up", criterion=chance.choice(sorted(others))),
+            )
             ours, other = [await context.interviewer.speak(position.interview, move, position.elapsed, lambda _: None) for move in moves]
             found.append(Pair(id=f"{case.id}-{position.turn}", context=_said_before(position), ours=ours.text, other=other.text))
     return sorted(chance.sample(found, min(count, len(found))), key=lambda pair: pair.id)
@@ -139,7 +145,7 @@ Name = Annotated[str, typer.Argument(help="follow-ups or interviews: a folder of
 def make_follow_ups(
     out: Annotated[Path, typer.Option(help="The folder.")] = FOLDER / "follow-ups",
     cases: Annotated[str, typer.Option(help="tune, report, or a folder of cases.")] = "report",
-    count: Annotated[int, typer.Option(help="How many pairs.", min=1)] = 60,
+    count: Annotated[int, typer.Option(help="How many pairs.", min=1)] = 80,
 ) -> None:
     """Make pairs of follow-ups: ours, and one on a random open criterion."""
     parts = assemble(load_settings().speaking(None))
@@ -164,7 +170,7 @@ def sheet(name: Name, seed: Annotated[int, typer.Option(help="Another order for 
 
 @app.command()
 def figures(name: Name) -> None:
-    """How often ours was preferred, by judge and together, with a 95 % interval over pairs, and how far the judges agree."""
+    """How often ours was preferred, by pass and together, with a 95 % interval over pairs, and how far the judges agree."""
     folder = _folder(name)
     known = {f"{pair.id}/{order}" for pair in read_pairs(folder) for order in "12"}
     passes = {path.stem: read_value(path, Judgements).root for path in sorted(folder.glob("pass-*.yaml"))}
@@ -174,12 +180,15 @@ def figures(name: Name) -> None:
         if set(judged) != known:
             raise ConfigurationError(f"{folder / label}.yaml must judge each pair in both orders; it differs in {sorted(set(judged) ^ known)[:3]}.")
         typer.echo(f"{label}: ours preferred in {_share(list(won(judged).values()))}; the same in both orders {_steady(judged):.0%}")
+    hidden = [case.id for case in load_dataset(load_library(), "report").cases]
+    if any(item.startswith(f"{case}-") for item in known for case in hidden):
+        looked("preference", [f"preference-{name}-{zlib.crc32((folder / PAIRS).read_bytes()):08x}"])
     every = [won(judged) for judged in passes.values()]
     together = [[value for one in every for value in one[pair]] for pair in every[0]]
-    typer.echo(f"together: ours preferred in {_share(together)}; {len(together)} pairs, {len(passes)} judges, both orders")
+    typer.echo(f"together: ours preferred in {_share(together)}; {len(together)} pairs, {len(passes)} passes, both orders")
     if len(passes) > 1:
         first, second, *_ = passes.values()
-        typer.echo(f"the first two judges agree on {fmean(first[item] == second[item] for item in known):.0%} of the items")
+        typer.echo(f"the first two passes agree on {fmean(first[item] == second[item] for item in known):.0%} of the items")
 
 
 def _share(values: Sequence[Sequence[float]]) -> str:

@@ -14,7 +14,7 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from pydantic import Field, RootModel
+from pydantic import AfterValidator, Field, RootModel
 from scipy.optimize import minimize  # type: ignore[import-untyped]
 
 from agent.aims import appeal
@@ -26,15 +26,22 @@ from agent.schema import Criterion, Text
 from agent.settings import load_settings
 from evals.conduct import Conductor, Moment
 from evals.files import read_value
-from evals.training import interviews
+from evals.training import transcripts
 
 RANKINGS = Path(__file__).with_name("rankings")
 STRENGTH = 0.1  # of the pull towards an interest of 1, beside pairs that weigh 1 a ranking
-MOST = 5.0  # times that an interest may raise or lower what a criterion is worth, so that weight and tier still count
+MOST = 5.0  # times that an interest may raise or lower what a criterion is worth
 Interests = dict[str, float]
 
 
-class Rankings(RootModel[dict[str, Annotated[tuple[Text, ...], Field(min_length=2)]]]):
+def once(order: tuple[Text, ...]) -> tuple[Text, ...]:
+    """Nothing stands twice in a ranking."""
+    if len(set(order)) < len(order):
+        raise ValueError("a criterion stands twice")
+    return order
+
+
+class Rankings(RootModel[dict[str, Annotated[tuple[Text, ...], Field(min_length=2), AfterValidator(once)]]]):
     """INTERVIEW-TURN -> criteria that could be asked about next, the best first."""
 
 
@@ -47,19 +54,24 @@ class Ranking:
     worth: tuple[float, ...]
 
     def won(self, interests: Mapping[str, float]) -> float:
-        """Share of the others that rank below what would be asked with these interests."""
-        scores = [worth + math.log(interests.get(name, 1.0)) for name, worth in zip(self.criteria, self.worth, strict=True)]
+        """Share of the others that rank below the one that is worth most with these interests."""
+        scores = [(worth + math.log(interests.get(name, 1.0)), name) for name, worth in zip(self.criteria, self.worth, strict=True)]
         return 1 - max(range(len(scores)), key=scores.__getitem__) / (len(scores) - 1)
 
 
 def read_rankings(parts: Parts, folder: Path = RANKINGS) -> list[Ranking]:
     """The rankings, joined with what the interviewer had seen by then. ConfigurationError for a turn or a criterion that there is not."""
     ranked = [(path, name, order) for path in sorted(folder.glob("*.yaml")) for name, order in read_value(path, Rankings).root.items()]
+    if not ranked:
+        raise ConfigurationError(f"{folder} holds no rankings: a YAML file there maps INTERVIEW-TURN to criteria, the best first.")
     conductor = Conductor(parts.library, parts.context(ManualClock()))
     seen: dict[str, tuple[str, Moment]] = {}
-    for one in interviews(parts.library):
-        scenario = parts.library.scenarios.get(one.scenario) or parts.library.typed_scenario(one.transcript.title or one.scenario)
-        seen |= {f"{one.id}-{moment.turn}": (one.scenario, moment) for moment in conductor.moments(one.transcript, scenario)}
+    wanted = {name.rsplit("-", 1)[0] for _, name, _ in ranked}
+    for interview, about, transcript in transcripts(parts.library):
+        if interview not in wanted:
+            continue
+        scenario = parts.library.scenarios.get(about) or parts.library.typed_scenario(transcript.title or about)
+        seen |= {f"{interview}-{moment.turn}": (about, moment) for moment in conductor.moments(transcript, scenario)}
     found = []
     for path, name, order in ranked:
         if name not in seen:
@@ -67,7 +79,8 @@ def read_rankings(parts: Parts, folder: Path = RANKINGS) -> list[Ranking]:
         problem, moment = seen[name]
         if unknown := set(order) - {criterion.id for criterion in parts.library.rubrics[moment.section].criteria}:
             raise ConfigurationError(f"{path}: {name} ranks {', '.join(sorted(unknown))}, not of section {moment.section}.")
-        found.append(Ranking(problem, order, tuple(_worth(parts.library.criteria[criterion], moment) for criterion in order)))
+        worth = tuple(_worth(parts.library.criteria[criterion], moment) for criterion in order)
+        found.append(Ranking(problem, order, worth))
     return found
 
 
@@ -103,9 +116,12 @@ def fitted(rankings: Sequence[Ranking], strength: float = STRENGTH) -> Interests
 
 
 def held_out(rankings: Sequence[Ranking]) -> float:
-    """Share of the other questions that the one asked ranks above, in scenarios that the interests were not fitted on."""
+    """Share of the other questions that the one worth most ranks above, in scenarios that the interests were not fitted on."""
+    scenarios = {one.scenario for one in rankings}
+    if len(scenarios) < 2:
+        raise ConfigurationError("These rankings are of one problem only: what they are worth elsewhere takes a second one.")
     shares: list[float] = []
-    for away in {one.scenario for one in rankings}:
+    for away in scenarios:
         interests = fitted([one for one in rankings if one.scenario != away])
         shares += [one.won(interests) for one in rankings if one.scenario == away]
     return fmean(shares)
@@ -131,7 +147,7 @@ def main() -> None:
     settings = load_settings().speaking(None)
     parts = assemble(settings)
     rankings = read_rankings(parts)
-    typer.echo(f"{len(rankings)} rankings in {len({one.scenario for one in rankings})} scenarios. What is asked ranks above so many of the others:")
+    typer.echo(f"{len(rankings)} rankings in {len({one.scenario for one in rankings})} scenarios. Of the others rank below what is worth most:")
     typer.echo(f"  by weight, tier, what was begun and what was just said: {fmean(one.won({}) for one in rankings):.1%}")
     typer.echo(f"  and by interest, in scenarios not fitted on: {held_out(rankings):.1%}")
     interests = fitted(rankings)

@@ -132,6 +132,13 @@ def interviews(library: Library, folder: Path = INTERVIEWS) -> list[Interview]:
     return made
 
 
+def transcripts(library: Library, folder: Path = INTERVIEWS) -> list[tuple[str, str, Transcript]]:
+    """(interview, scenario, transcript) of the same interviews, for what needs no labels."""
+    found = [(case.id, case.entry.scenario, case.transcript) for case in load_dataset(library, "tune")]
+    written = [(path.stem, read_value(path, Transcript)) for path in sorted((folder / "transcripts").glob("*.yaml"))]
+    return [*found, *((name, name.rsplit("-", 1)[0], transcript) for name, transcript in written)]
+
+
 def texts_of(
     rules: Rules, spoken: Iterable[Interview], written: Iterable[tuple[str, Statement]], empty: Sequence[str], criteria: Sequence[str]
 ) -> Texts:

@@ -138,7 +138,7 @@ async def test_a_fact_asked_for_within_an_answer_stands_before_the_models_questi
     async with begun(server, parts, make_desk) as session:
         fact = a_fact(session)
         server.script(says("What follows from that?"))
-        updates = await listened(session.reply(f"{ANSWER} {ANOTHER} {fact.asks[0]}"))
+        updates = await listened(session.reply(f"{ANSWER} {fact.asks[0]} {ANOTHER}"))
         assert last(updates).turn.text == shown(updates) == f"{fact.answer} What follows from that?"
 
 
@@ -237,7 +237,7 @@ async def test_a_fact_is_told_once_however_often_the_model_is_tried(server: Open
     async with begun(server, parts, make_desk) as session:
         fact = a_fact(session)
         server.script(breaks_off("Half a que", 2), breaks_off("Half a que", 2))
-        updates = await listened(session.reply(f"{ANSWER} {ANOTHER} {fact.asks[0]}"))
+        updates = await listened(session.reply(f"{ANSWER} {fact.asks[0]} {ANOTHER}"))
         assert shown(updates) == last(updates).turn.text
         assert last(updates).turn.text.count(fact.answer) == 1
 
