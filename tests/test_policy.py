@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from agent import aims, policy
+from agent import aims, clock, policy
 from agent.clock import divide
 from agent.events import Answered, Asked, Intent, Observed, SectionOpened, Started
 from agent.library import Library
@@ -385,13 +385,71 @@ def after_moves(made: Interview, *kinds: str) -> Interview:
     return fold(made, asked)
 
 
-def test_who_only_asks_is_answered_and_told_to_begin_and_then_may_ask_again(library: Library) -> None:
-    asking = after_moves(interview(library), *["clarify"] * policy.MOST_QUESTIONS)
-    told = move(seen(asking, intent="clarify", facts=("read-rate",)), library)
+def asking(library: Library, section: str, *questions: str) -> Interview:
+    """The candidate has asked these, one after the other, and was answered each time but the last."""
+    made = interview(library, section)
+    for number, question in enumerate(questions):
+        if number:
+            made = fold(made, [Asked(section=section, text="So many.", move=Move(kind="clarify"))])
+        made = fold(made, [Answered(section=section, text=question, message=f"{made.events}")])
+    return seen(made, intent="clarify", facts=("read-rate",))
+
+
+QUESTIONS = ["How many reads are there?"] * (policy.MOST_QUESTIONS + 1)
+
+
+def test_who_only_asks_is_answered_and_told_to_begin(library: Library) -> None:
+    told = move(asking(library, "6", *QUESTIONS), library)
     assert (told.kind, told.drift, told.facts) == ("redirect", "asking", ("read-rate",))
-    assert move(seen(after_moves(asking, "redirect"), intent="clarify"), library).kind == "clarify"
+    assert move(asking(library, "6", *QUESTIONS[1:]), library).kind == "clarify"
+
+
+def test_where_the_scope_is_set_questions_are_welcome_for_longer(library: Library) -> None:
+    assert move(asking(library, "1", *QUESTIONS), library).kind == "clarify"
+    assert move(asking(library, "1", *QUESTIONS[:1] * (policy.MOST_SCOPING + 1)), library).drift == "asking"
+
+
+def test_who_decides_something_with_each_question_does_not_only_ask(library: Library) -> None:
+    decided = [f"I put the orders in Postgres, sharded by event, with a conditional update. {question}" for question in QUESTIONS]
+    assert move(asking(library, "6", *decided), library).kind == "clarify"
+
+
+def test_who_goes_on_asking_after_two_reminders_gets_the_next_question_and_the_fact(library: Library) -> None:
+    made = asking(library, "6", *QUESTIONS)
+    for _ in range(policy.MOST_REDIRECTS):
+        told = move(made, library)
+        assert told.drift == "asking"
+        made = fold(made, [Asked(section="6", text="Begin.", move=told), Answered(section="6", text=QUESTIONS[0], message=f"{made.events}")])
+        made = seen(made, intent="clarify", facts=("read-rate",))
+    chosen = move(made, library)
+    assert (chosen.kind, chosen.facts) == ("follow_up", ("read-rate",))
+
+
+def test_a_question_that_is_asked_back_does_not_count_as_asking(library: Library) -> None:
+    made = asking(library, "6", *QUESTIONS[:-1])
+    made = fold(made, [Asked(section="6", text="Do you mean ...?", move=Move(kind="clarify", checks=("budget",)))])
+    made = seen(fold(made, [Answered(section="6", text="Yes.", message="y")]), intent="clarify", facts=("budget",))
+    assert move(made, library).kind == "clarify"
+
+
+def test_what_may_be_asked_for_is_asked_back_before_anything_else(library: Library) -> None:
+    chosen = move(seen(interview(library), "answer", checks=("budget",), facts=("team",)), library)
+    assert (chosen.kind, chosen.checks, chosen.facts) == ("clarify", ("budget",), ("team",))
 
 
 def test_questions_between_answers_are_only_answered(library: Library) -> None:
     mixed = after_moves(interview(library), "clarify", "clarify", "follow_up", "clarify")
     assert move(seen(mixed, intent="clarify"), library).kind == "clarify"
+
+
+def test_the_time_is_not_told_right_after_a_question(library: Library) -> None:
+    made = fold(interview(library), [Asked(section="6", text="Why?", move=Move(kind="follow_up"), elapsed=240.0)])
+    told = {after: policy.unasked(made, library.rubrics, 240.0 + after, 0.0) for after in (5.0, policy.BREATH)}
+    assert told[5.0] is None
+    assert (found := told[policy.BREATH]) and found.kind == "nudge" and found.nudge
+
+
+def test_a_very_short_section_has_no_word_on_time(library: Library) -> None:
+    made = seen(interview(library))
+    assert made.section and made.section.nudge_due(240.0)
+    assert not replace(made.section, seconds=clock.SHORT_SECTION - 1).nudge_due(0.8 * clock.SHORT_SECTION)

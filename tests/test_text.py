@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.text import LONGEST_SENTENCE, clean, content_words, copied_share, function_share, normalised, sentences, shortened, words
+from agent.text import LONGEST_SENTENCE, clauses, clean, content_words, copied_share, function_share, normalised, sentences, shortened, words
 
 
 @pytest.mark.parametrize("hidden", ["\u200b", "\u202e", "\u2066", "\ufeff", "\x00", "\x1b", "\U000e0041"])
@@ -64,3 +64,10 @@ def test_what_was_taken_over_word_for_word_is_a_copy_and_single_words_are_not() 
 def test_a_quote_is_shortened_at_a_word_and_says_so() -> None:
     assert shortened("One two three.") == "One two three"
     assert shortened("one two, three four", most=2) == "one two ..."
+
+
+def test_a_short_sentence_is_quoted_whole_and_a_long_one_in_its_clauses() -> None:
+    assert clauses("We keep it in Redis.") == ["We keep it in Redis"]
+    long = "The orders stay in one partition for each event, and the holds live in a table of their own because they expire."
+    assert clauses(long) == ["The orders stay in one partition for each event", "the holds live in a table of their own", "they expire"]
+    assert clauses(" ".join(["word"] * 30)) == []
