@@ -84,6 +84,10 @@ PERMISSION = re.compile(  # "Should I start?" asks for no fact
     re.IGNORECASE,
 )
 
+LEAVE = re.compile(  # asks whether the interviewer agrees: "does that sound right to you?"
+    r"\b(?:does|do|would|is|are|was)\b[^?.]*\b(?:sound|seem|look|make sense|work for you|okay?|fine|right|reasonable|sensible|enough)\b[^?.]*\?\s*$",
+    re.IGNORECASE,
+)
 YES = re.compile(
     r"\W*(?:yes|yeah|yep|yup|right|exactly|precisely|correct|sure|indeed|please|ok|okay|uh-?huh|mm-?hm+|(?:that'?s|that is) (?:it|right|the one|what i))\b",
     re.IGNORECASE,

@@ -10,6 +10,7 @@ from agent.aims import attempts
 from agent.clock import spoken
 from agent.drift import LONG
 from agent.errors import RetrievalError
+from agent.intents import LEAVE
 from agent.library import Library
 from agent.matcher import Matcher
 from agent.policy import choose
@@ -73,6 +74,8 @@ class EmbeddedInterviewer:
         facts = {fact.id: fact.answer for fact in interview.started.scenario.facts}
         parts += [facts[name] for name in move.facts if name in facts]
         parts += [self._phrase(interview, "assumed").format(assumption=quotable(one)) for one in move.assumptions]
+        if move.kind in ("follow_up", "curveball") and not parts and (answer := last_answer(interview)) and LEAVE.search(answer.text):
+            parts.append(self._phrase(interview, "leave"))
         if move.asked_unknown:
             parts.append(self._phrase(interview, "unknown_rest" if parts else "unknown"))
         if move.asked_more:

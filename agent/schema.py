@@ -222,6 +222,7 @@ class Phrases(Value):
     borrow: tuple[Text, ...] = Field(min_length=1)
     assumed: tuple[Text, ...] = Field(min_length=1)
     more_later: tuple[Text, ...] = Field(min_length=1)
+    leave: tuple[Text, ...] = Field(min_length=1)
     off_topic: tuple[Text, ...] = Field(min_length=1)
     rude: tuple[Text, ...] = Field(min_length=1)
     language: tuple[Text, ...] = Field(min_length=1)

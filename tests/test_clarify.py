@@ -103,6 +103,22 @@ def test_a_long_answer_that_ends_in_a_question_waits_for_its_answer(parts: Parts
     assert (last := answered(interview(parts), "What is the budget per month? " + long, parts).last) and last.intent == "answer"
 
 
+@pytest.mark.parametrize(
+    ("end", "left"),
+    [
+        ("Does twenty thousand sound sensible to you?", True),
+        ("Is that okay?", True),
+        ("Does that make sense?", True),
+        ("So the primary takes the writes.", False),
+        ("What is enough for you? I take three.", False),
+    ],
+)
+def test_who_asks_for_agreement_is_neither_praised_nor_ignored(parts: Parts, embedded: EmbeddedInterviewer, end: str, left: bool) -> None:
+    made = fold(interview(parts), [Answered(section="1", text=f"I assume twenty thousand a second. {end}", message="1")])
+    assert (embedded.preface(made, Move(kind="follow_up"), 0.0) in parts.library.phrases.leave) == left
+    assert embedded.preface(made, Move(kind="next_section"), 0.0) == ""
+
+
 def test_who_is_told_to_begin_is_not_asked_the_question_again(parts: Parts, embedded: EmbeddedInterviewer) -> None:
     said = embedded.body(interview(parts), Move(kind="redirect", drift="asking"))
     assert said in parts.library.phrases.asking
