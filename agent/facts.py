@@ -12,9 +12,9 @@ from agent.intents import DIRECT, INTERROGATIVE, NO, OWN_ANSWER, PERMISSION, SUP
 from agent.schema import Fact, Scenario
 from agent.text import content_words, sentences, words
 
-LIKELY = -0.5  # log-odds of a fact from which on a question may ask for it: it is asked back whether it does
+LIKELY = -0.25  # log-odds of a fact from which on a question may ask for it: it is asked back whether it does
 SURE = 1.5  # ... from which on it does
-DOUBTED = 1.0  # ... more of each for a statement that only ends in a question mark
+DOUBTED = 1.0  # ... more of each for a statement that only ends in a question mark, and where the candidate may have answered himself
 FACT_MATCH = 0.56  # where the reader does not know the scenario: cosine of a question to a way of asking for a fact
 CLOSE_MATCH = 0.66  # ... for a statement that only ends in a question mark
 FACT_TIE = 0.05  # two facts nearer to each other than this are decided by shared words
@@ -37,11 +37,13 @@ class Asked:
 
 @dataclass(frozen=True)
 class Question:
-    """A sentence that may ask for something; `lead`: what was said right before it; `formed`: it has a question's form."""
+    """A sentence that may ask for something; `lead`: what was said right before it; `formed`: it has a question's form; `answered`: so much
+    follows that the candidate may have answered it himself."""
 
     lead: str
     text: str
     formed: bool
+    answered: bool = False
 
     @property
     def plain(self) -> bool:
@@ -80,16 +82,20 @@ class FactFinder:
         """The facts that a question asks for; those that it may ask for; and whether it asks for anything at all."""
         parts = _split_questions(question.text)
         reading = self._reader.read(scenario, question.lead, question.text)
+        if reading is None and question.answered:
+            return [], [], False
         if reading is None:
             near = [self._best(scenario, part, FACT_MATCH if question.plain else CLOSE_MATCH) for part in parts]
             return [fact for fact in near if fact is not None], [], question.formed
         each = [self._reader.read(scenario, " ".join(parts[:i]), part) for i, part in enumerate(parts)] if len(parts) > 1 else []
-        several = [one.fact for one in each if one is not None and one.odds >= SURE]
-        if len(set(several)) == len(parts) > 1:
-            return several, [], True
-        odds = reading.odds - (0.0 if question.plain else DOUBTED)
+        several = list(dict.fromkeys(one.fact for one in each if one is not None and one.odds >= SURE))
+        if len(several) > 1:
+            return several, [one.fact for one in each if one is not None and LIKELY <= one.odds < SURE and one.fact not in several], True
+        odds = reading.odds - (0.0 if question.plain and not question.answered else DOUBTED)
         if odds >= SURE:
             return [reading.fact], [], reading.asks
+        if question.answered:
+            return [], [], False
         if several:
             return several, [], True  # half of it is told where the other half has no fact
         unsure = odds >= LIKELY and (question.plain or reading.asks)
@@ -141,33 +147,37 @@ def settled(asked: Asked, text: str, checks: tuple[str, ...]) -> Asked:
 def _questions(text: str) -> list[Question]:
     """The sentences that ask for something.
 
-    A statement with a question mark ("With a queue, maybe?") asks for a fact only if one fits it well; a question that
-    the candidate goes on to answer asks for nothing, but more questions are no answer.
+    A statement with a question mark ("With a queue, maybe?") asks for a fact only if one fits it well; so does a question after which the
+    candidate goes on for long. A question whose answer follows at once ("Why? Because ...") asks for nothing.
     """
     parts = sentences(text)
     found: list[Question] = []
     lead: list[str] = []
     for i, part in enumerate(parts):
         marked = part.rstrip().endswith("?")
-        if not (marked or DIRECT.search(part)) or command_of(part) or PERMISSION.search(part) or _answered(parts[i + 1 :]):
+        if not (marked or DIRECT.search(part)) or command_of(part) or PERMISSION.search(part) or _answers_itself(parts[i + 1 :]):
             lead.append(part)
             continue
         formed = not marked or (bool(INTERROGATIVE.search(part)) and not SUPPOSING.search(part))
-        found.append(Question(" ".join(lead), part, formed))
+        found.append(Question(" ".join(lead), part, formed, _answered(parts[i + 1 :])))
         lead = []
     return found
 
 
+def _answers_itself(later: Sequence[str]) -> bool:
+    """Whether the next words begin an answer."""
+    return bool(later) and bool(OWN_ANSWER.match(later[0])) and not later[0].rstrip().endswith("?")
+
+
 def _answered(later: Sequence[str]) -> bool:
-    """Whether the candidate goes on with his own answer: words that begin one, or many statements."""
-    if later and OWN_ANSWER.match(later[0]) and not later[0].rstrip().endswith("?"):
-        return True
+    """Whether the candidate goes on with so many statements that they may be his own answer."""
     return len(words(" ".join(part for part in later if not part.rstrip().endswith("?")))) > 40
 
 
 def _split_questions(sentence: str) -> list[str]:
-    """ "How many users, and what is the budget?" asks twice."""
+    """ "How many users, how big are they, and what is the budget?" asks three times."""
     if not sentence.rstrip().endswith("?"):
         return [sentence]
-    parts = re.split(r",?\s+and\s+(?=(?:what|how|who|which|where|when|do|does|is|are|should|can)\b)", sentence, flags=re.IGNORECASE)
+    asking = r"(?=(?:what|how|who|which|where|when|why|do|does|is|are|should|can)\b)"
+    parts = re.split(rf"(?:,\s+(?:and\s+)?|\s+and\s+){asking}", sentence, flags=re.IGNORECASE)
     return [part if part.endswith("?") else f"{part}?" for part in parts]

@@ -170,8 +170,6 @@ class EmbeddedInterviewer:
             return f"{self._quoting(interview, claimed)} {wrong.probe}" if claimed else wrong.probe
         assert move.criterion is not None
         question = self.question(interview, move)
-        if _asked_last(interview) == move.criterion:
-            return f"{self._phrase(interview, 'lead_again')} {question}"
         near = self._matcher.nearest_clause(question, move.criterion, answer.text) if answer else None
         if near is not None and near[1] >= QUOTE_FROM:
             return f"{self._quoting(interview, near[0])} {question}"
@@ -227,13 +225,6 @@ def probed(library: Library, interview: Interview, move: Move) -> WrongTurn | No
     """The wrong turn that a move probes, if it probes one."""
     every = (*interview.started.scenario.wrong_turns, *library.wrong_turns)
     return next((wrong for wrong in every if wrong.id == move.wrong_turn), None)
-
-
-def _asked_last(interview: Interview) -> str | None:
-    """The criterion of the latest question, if it was a follow-up."""
-    moves = interview.section.moves if interview.section else ()
-    asked = next((move for move in reversed(moves) if move.kind in ("ask", "next_section", "follow_up", "curveball")), None)
-    return asked.criterion if asked else None
 
 
 def quotable(text: str) -> str:

@@ -236,7 +236,6 @@ class Phrases(Value):
     tones: dict[Persona, dict[str, tuple[Text, ...]]] = {}  # how a persona says some of these instead
     lead_quote: tuple[Text, ...] = Field(min_length=1)
     lead_plain: tuple[Text, ...] = ()  # without any, a question stands by itself
-    lead_again: tuple[Text, ...] = Field(min_length=1)
     check: tuple[Text, ...] = Field(min_length=1)
     fact_more: tuple[Text, ...] = Field(min_length=1)
     unknown: tuple[Text, ...] = Field(min_length=1)

@@ -9,7 +9,7 @@ from agent.candidate import NOD, Scripted
 from agent.clock import ManualClock, divide
 from agent.events import Answered, Asked, Observed, SectionOpened, Started
 from agent.facts import Asked as Wanted
-from agent.facts import settled
+from agent.facts import FactFinder, settled
 from agent.interviewer import EmbeddedInterviewer
 from agent.schema import Move
 from agent.state import Interview, begin, fold
@@ -39,6 +39,25 @@ def embedded(parts: Parts) -> EmbeddedInterviewer:
 
 def asked_back(made: Interview, *facts: str) -> Interview:
     return fold(made, [Asked(section="1", text="Do you mean that?", move=Move(kind="clarify", checks=facts))])
+
+
+def asked_in(parts: Parts, scenario: str, text: str) -> Wanted:
+    return FactFinder(parts.encoder).find(parts.library.scenario(scenario), text)
+
+
+# --- what is asked for ------------------------------------------------------------------------------------------
+
+
+def test_a_list_of_questions_is_answered_one_by_one(parts: Parts) -> None:
+    found = asked_in(parts, SCENARIO, "What is the budget, how big is the team, and which regulations apply?")
+    assert {*found.facts, *found.checks} == {"budget", "team", "compliance"} and found.facts[:2] == ("budget", "team")
+
+
+def test_a_question_is_answered_although_the_candidate_goes_on_with_a_guess(parts: Parts) -> None:
+    guess = "I would assume one million daily users who open the feed five times, so five million loads a day, which is about sixty a second, and more on a weekend. "
+    guess += "Reading is then much more frequent than writing, and so I would optimise for reading first."
+    assert asked_in(parts, "news-feed", f"How many users are there, daily? {guess}").facts == ("user-count",)
+    assert asked_in(parts, "news-feed", f"With a cache for it, maybe? {guess}") == Wanted()
 
 
 # --- asking back ------------------------------------------------------------------------------------------------

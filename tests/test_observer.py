@@ -156,7 +156,7 @@ def test_who_asks_whether_to_begin_asks_for_no_fact(parts: Parts) -> None:
 
 def test_a_question_that_the_candidate_answers_himself_asks_for_nothing(parts: Parts) -> None:
     _, question = asks(parts, 1)
-    own = "I would keep each conversation in one partition because reads go by conversation and come newest first. " * 3
+    own = "Because they lose customers without it, I think. " + "I would keep each conversation in one partition. " * 3
     assert asked(parts, question).facts
     assert asked(parts, f"{question} {own}") == NOTHING
 
