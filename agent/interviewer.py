@@ -72,7 +72,10 @@ class EmbeddedInterviewer:
             phrase = self._phrase(interview, "nudge" if move.nudge else "half")
             parts.append(phrase.format(left=left, total=total, total_capital=total[0].upper() + total[1:]))
         facts = {fact.id: fact.answer for fact in interview.started.scenario.facts}
-        parts += [facts[name] for name in move.facts if name in facts]
+        told = [name for name in move.facts if name in facts]
+        if told and told[0] in interview.facts_told:
+            parts.append(self._phrase(interview, "told_before"))
+        parts += [facts[name] for name in told]
         parts += [self._phrase(interview, "assumed").format(assumption=quotable(one)) for one in move.assumptions]
         if move.kind in ("follow_up", "curveball") and not parts and (answer := last_answer(interview)) and LEAVE.search(answer.text):
             parts.append(self._phrase(interview, "leave"))

@@ -220,6 +220,7 @@ class Phrases(Value):
     nudge: tuple[Text, ...] = Field(min_length=1)
     half: tuple[Text, ...] = Field(min_length=1)
     borrow: tuple[Text, ...] = Field(min_length=1)
+    told_before: tuple[Text, ...] = Field(min_length=1)
     assumed: tuple[Text, ...] = Field(min_length=1)
     more_later: tuple[Text, ...] = Field(min_length=1)
     leave: tuple[Text, ...] = Field(min_length=1)

@@ -64,24 +64,25 @@ def read_rankings(parts: Parts, folder: Path = RANKINGS) -> list[Ranking]:
     ranked = [(path, name, order) for path in sorted(folder.glob("*.yaml")) for name, order in read_value(path, Rankings).root.items()]
     if not ranked:
         raise ConfigurationError(f"{folder} holds no rankings: a YAML file there maps INTERVIEW-TURN to criteria, the best first.")
-    conductor = Conductor(parts.library, parts.context(ManualClock()))
-    seen: dict[str, tuple[str, Moment]] = {}
-    wanted = {name.rsplit("-", 1)[0] for _, name, _ in ranked}
-    for interview, about, transcript in transcripts(parts.library):
-        if interview not in wanted:
-            continue
-        scenario = parts.library.scenarios.get(about) or parts.library.typed_scenario(transcript.title or about)
-        seen |= {f"{interview}-{moment.turn}": (about, moment) for moment in conductor.moments(transcript, scenario)}
-    found = []
+    told = {interview: (about, transcript) for interview, about, transcript in transcripts(parts.library)}
     for path, name, order in ranked:
-        if name not in seen:
+        interview, _, number = name.rpartition("-")
+        turns = told[interview][1].turns if interview in told else ()
+        turn = next((turn for turn in turns if str(turn.n) == number and turn.speaker == "candidate"), None)
+        if turn is None:
             raise ConfigurationError(f"{path} ranks questions after {name}, a turn that no candidate of the tune split or of evals/training has.")
-        problem, moment = seen[name]
-        if unknown := set(order) - {criterion.id for criterion in parts.library.rubrics[moment.section].criteria}:
-            raise ConfigurationError(f"{path}: {name} ranks {', '.join(sorted(unknown))}, not of section {moment.section}.")
-        worth = tuple(_worth(parts.library.criteria[criterion], moment) for criterion in order)
-        found.append(Ranking(problem, order, worth))
-    return found
+        if unknown := set(order) - {criterion.id for criterion in parts.library.rubrics[turn.section].criteria}:
+            raise ConfigurationError(f"{path}: {name} ranks {', '.join(sorted(unknown))}, not of section {turn.section}.")
+    conductor = Conductor(parts.library, parts.context(ManualClock()))
+    seen: dict[str, Moment] = {}
+    for interview in {name.rpartition("-")[0] for _, name, _ in ranked}:
+        about, transcript = told[interview]
+        scenario = parts.library.scenarios.get(about) or parts.library.typed_scenario(transcript.title or about)
+        seen |= {f"{interview}-{moment.turn}": moment for moment in conductor.moments(transcript, scenario)}
+    return [
+        Ranking(told[name.rpartition("-")[0]][0], order, tuple(_worth(parts.library.criteria[criterion], seen[name]) for criterion in order))
+        for _, name, order in ranked
+    ]
 
 
 def _worth(criterion: Criterion, moment: Moment) -> float:

@@ -116,6 +116,13 @@ def test_the_rest_is_said_to_be_open_only_beside_something_that_is_told(parts: P
     assert any(beside.endswith(phrase) for phrase in phrases.unknown_rest)
 
 
+def test_a_fact_that_was_told_before_is_told_in_the_same_words_and_so_called(parts: Parts, embedded: EmbeddedInterviewer) -> None:
+    made, told = interview(parts), Move(kind="clarify", facts=("budget",))
+    first = embedded.preface(made, told, 0.0)
+    again = embedded.preface(fold(made, [Asked(section="1", text=first, move=told)]), told, 0.0)
+    assert again in [f"{phrase} {first}" for phrase in parts.library.phrases.told_before]
+
+
 def test_a_long_answer_that_ends_in_a_question_waits_for_its_answer(parts: Parts) -> None:
     long = "I keep the seats of an event in one partition, because every purchase touches one event only and a conditional update then settles who was first, so that nobody has to wait. "
     assert (last := answered(interview(parts), long + "What is the budget per month?", parts).last) and last.intent == "clarify"

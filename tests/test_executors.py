@@ -524,7 +524,7 @@ async def test_workers_grade_as_this_process_does(library: Library, store: Reply
     async def here() -> list[SectionResult]:
         return [await grader.grade(assessment) for assessment in asked]
 
-    with RayExecutor(embedded_model, workers=2, chunk=2) as executor:  # a cluster of its own; one of the two loads the encoder
+    with RayExecutor(embedded_model, workers=1, chunk=2) as executor:  # a cluster of its own
         found, graded = await asyncio.gather(filled(executor, requests, store), here())
     assert found == {request.digest: None for request in requests}
     for request, result in zip(requests, graded, strict=True):
