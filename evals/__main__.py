@@ -26,7 +26,7 @@ from evals.attack import OBEDIENT, attack_table, chosen, load_outcomes, run_atta
 from evals.attacking import load_attacks
 from evals.baseline import bless
 from evals.board import board, written
-from evals.clarify import asked, clarify_table, read_questions
+from evals.clarify import asked, clarify_tables, read_questions
 from evals.compare import MARGIN, PASSING, compare_runs
 from evals.conduct import figures, lines
 from evals.dataset import SHIPPED, case_schema, load_dataset, read_cases
@@ -223,9 +223,13 @@ def clarify(show: Annotated[int, typer.Option(help="Show so many that went wrong
     if as_json:
         _print_json([asdict(row) | {"right": row.right, "volunteered": row.volunteered} for row in rows])
         return
-    console.print(clarify_table(rows))
+    for table in clarify_tables(rows):
+        console.print(table)
     for row in [row for row in rows if not row.right or row.volunteered][:show]:
-        console.print(f"{row.scenario}: {row.ask}\n  wanted {row.wanted}, told {', '.join(row.facts) or 'nothing'}", markup=False)
+        console.print(
+            f"{row.scenario}: {row.ask}\n  wanted {row.wanted}, told {', '.join(row.facts) or 'nothing'}, asked back {', '.join(row.checks) or 'nothing'}",
+            markup=False,
+        )
 
 
 @app.command("play")

@@ -83,35 +83,36 @@ def asked(library: Library, finder: FactFinder, questions: dict[str, tuple[Quest
 
 
 OUTCOMES = {
-    "told": "told at once",
-    "found": "asked back about it",
-    "more": "told with another",
-    "wrong": "another fact told",
-    "checked": "asked back about another",
-    "missed": "not answered",
+    "told": "told",
+    "found": "asked back",
+    "more": "told with more",
+    "wrong": "another told",
+    "checked": "asked of another",
+    "missed": "unanswered",
 }
-OUTCOMES_OF_NONE = {"told": "told that there is none", "checked": "asked back", "wrong": "a fact told", "missed": "not answered"}
+OUTCOMES_OF_NONE = {"told": "said so", "checked": "asked back", "wrong": "a fact told", "missed": "unanswered"}
 
 
-def clarify_table(rows: Sequence[Told]) -> Table:
-    """A line for each scenario: what became of the questions that a fact answers, and of those that none does; how many facts were volunteered."""
-    table = Table(title="Clarifying questions", title_justify="left")
-    table.add_column("scenario")
-    for name in ("of a fact", "right fact", *OUTCOMES.values(), "of no fact", *OUTCOMES_OF_NONE.values(), "volunteered"):
-        table.add_column(name, justify="right")
+def clarify_tables(rows: Sequence[Told]) -> list[Table]:
+    """What became of the questions that a fact answers, and of those that none does; a line for each scenario. Right is what was told, and
+    what was asked back about just this fact."""
+    facts, none = (
+        Table(title="Questions that a fact answers", title_justify="left"),
+        Table(title="Questions that no fact answers", title_justify="left"),
+    )
+    for table, names in ((facts, ("asked", "right", *OUTCOMES.values(), "volunteered")), (none, ("asked", *OUTCOMES_OF_NONE.values()))):
+        table.add_column("scenario", no_wrap=True)
+        for name in names:
+            table.add_column(name, justify="right")
     groups = {**{name: [row for row in rows if row.scenario == name] for name in dict.fromkeys(row.scenario for row in rows)}, "all": list(rows)}
     for name, some in groups.items():
-        facts, none = [row for row in some if row.wanted], [row for row in some if not row.wanted]
-        of_fact, of_none = Counter(map(outcome, facts)), Counter(map(outcome, none))
-        right = f"{sum(row.found for row in facts) / len(facts):.1%}" if facts else "-"
-        counts = [
-            *(of_fact[key] for key in OUTCOMES),
-            len(none),
-            *(of_none[key] for key in OUTCOMES_OF_NONE),
-            sum(bool(row.volunteered) for row in some),
-        ]
-        table.add_row(name, str(len(facts)), right, *map(str, counts))
-    return table
+        of_fact, of_none = [row for row in some if row.wanted], [row for row in some if not row.wanted]
+        became, became_of_none = Counter(map(outcome, of_fact)), Counter(map(outcome, of_none))
+        right = f"{sum(row.found for row in of_fact) / len(of_fact):.1%}" if of_fact else "-"
+        volunteered = sum(bool(row.volunteered) for row in of_fact)
+        facts.add_row(name, str(len(of_fact)), right, *(str(became[key]) for key in OUTCOMES), str(volunteered))
+        none.add_row(name, str(len(of_none)), *(str(became_of_none[key]) for key in OUTCOMES_OF_NONE))
+    return [facts, none]
 
 
 def outcome(row: Told) -> str:

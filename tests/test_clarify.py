@@ -13,7 +13,7 @@ from agent.facts import FactFinder, settled
 from agent.interviewer import EmbeddedInterviewer
 from agent.schema import Move
 from agent.state import Interview, begin, fold
-from evals.clarify import Told, clarify_table, outcome
+from evals.clarify import Told, clarify_tables, outcome
 
 UNSURE = "Does twenty thousand at the peak sound sensible to you?"
 SCENARIO = "ticket-sales"
@@ -189,9 +189,9 @@ def test_asking_back_about_the_right_fact_counts_as_right_and_a_fact_not_asked_f
         replace(OF_FACT, facts=("team",)),
         replace(OF_NONE, facts=("team",)),
     ]
-    columns = {str(column.header): list(column.cells) for column in clarify_table(rows).columns}
-    assert columns["right fact"][-1] == "66.7%"
-    assert (columns["told at once"][-1], columns["asked back about it"][-1], columns["volunteered"][-1]) == ("1", "1", "2")
+    facts, none = ({str(column.header): list(column.cells)[-1] for column in table.columns} for table in clarify_tables(rows))
+    assert (facts["right"], facts["told"], facts["asked back"], facts["another told"], facts["volunteered"]) == ("66.7%", "1", "1", "1", "1")
+    assert (none["asked"], none["a fact told"]) == ("1", "1")
 
 
 def test_an_observation_of_an_earlier_version_is_still_read() -> None:
