@@ -227,9 +227,10 @@ def clarify(show: Annotated[int, typer.Option(help="Show so many that went wrong
         console.print(table)
     for row in [row for row in rows if not row.right or row.volunteered][:show]:
         became = f"wanted {row.wanted}, told {', '.join(row.facts) or 'nothing'}, asked back {', '.join(row.checks) or 'nothing'}"
-        console.print(f"{row.scenario}: {row.ask}\n  {became}", markup=False) @ app.command("play")
+        console.print(f"{row.scenario}: {row.ask}\n  {became}", markup=False)
 
 
+@app.command("play")
 def play_interviews(
     scenarios: Annotated[list[str] | None, typer.Option("--scenario", help="Only this scenario; can be given again.")] = None,
     personas: Annotated[list[str] | None, typer.Option("--persona", help="Only this persona; can be given again.")] = None,
