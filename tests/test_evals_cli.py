@@ -1,6 +1,7 @@
 """`python -m evals` as its users call it: exit codes 0, 1, 2 and 3, JSON on stdout and nothing else there, no request too many."""
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from agent.assembly import Parts
 from agent.library import Library
 from agent.replies import ReplyStore
 from evals import harness
-from evals.__main__ import main
+from evals.__main__ import app, main
 from evals.baseline import bless
 from evals.dataset import Dataset, load_dataset
 from evals.harness import open_store
@@ -432,3 +433,11 @@ def test_play_prints_figures_and_exits_1_when_a_check_fails(evals: Evals, monkey
     failed = evals(*chosen)
     assert failed.code == 1 and "url-shortener, silent: broke off" in failed.err
     assert evals("play", "--persona", "shy").code == 2
+
+
+def test_every_command_that_the_documents_name_is_there() -> None:
+    root = Path(__file__).parent.parent
+    documents = [root / "README.md", *root.glob("docs/*.md"), *root.glob("evals/**/README.md")]
+    named = {command for path in documents for command in re.findall(r"python -m evals ([a-z-]+)", path.read_text(encoding="utf-8"))}
+    there = {command.name or (command.callback.__name__ if command.callback else "") for command in app.registered_commands}
+    assert named >= {"clarify", "conduct", "play", "run"} and named <= there
