@@ -85,7 +85,7 @@ PERMISSION = re.compile(  # "Should I start?" asks for no fact
 )
 
 LEAVE = re.compile(  # asks whether the interviewer agrees: "does that sound right to you?"
-    r"\b(?:does|do|would|is|are|was)\b[^?.]*\b(?:sound|seem|look|make sense|work for you|okay?|fine|right|reasonable|sensible|enough)\b[^?.]*\?\s*$",
+    r"\b(?:does|do|would|is|are|was)\b[^?.]*\b(?:sound|seem|look|agree|make sense|work for you|okay?|fine|right|reasonable|sensible|enough)\b[^?.]*\?\s*$",
     re.IGNORECASE,
 )
 YES = re.compile(

@@ -1,5 +1,7 @@
 """Reads one answer, locally and in milliseconds: what the candidate wants, which facts are asked for, what is covered, what leads away."""
 
+from dataclasses import replace
+
 from agent.change import response_in
 from agent.drift import FEWEST_WORDS, Drifts, assumptions, breaks_off
 from agent.estimator import Estimator, asked_in, said_in
@@ -31,6 +33,7 @@ class Observer:
         text, scenario = interview.turns[-1].text, interview.started.scenario
         said, asked = said_in(interview.turns), asked_in(interview.turns)
         wanted = settled(self._facts.find(scenario, text, interview.assumptions), text, _asked_back(interview))
+        wanted = replace(wanted, checks=tuple(name for name in wanted.checks if name not in interview.facts_told))  # these it knows
         relevance = self._matcher.relevance(state.id, text)
         found = self._estimator.estimate(state.id, said, asked)
         intent = intent_of(text, wanted)

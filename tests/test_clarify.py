@@ -71,6 +71,14 @@ def test_what_may_be_asked_for_is_asked_back_and_not_told(parts: Parts, embedded
     assert f'"{fact.asks[0]}"' in said and fact.answer not in said and fact.short not in said
 
 
+def test_what_was_told_already_is_not_asked_back(parts: Parts) -> None:
+    made = interview(parts)
+    unsure = answered(made, UNSURE, parts).last
+    assert unsure
+    told = fold(made, [Asked(section="1", text="It is.", move=Move(kind="clarify", facts=unsure.checks))])
+    assert (last := answered(told, UNSURE, parts).last) and not last.checks and not last.facts
+
+
 @pytest.mark.parametrize("reply", ["Yes.", "Exactly, that one.", "Right, so how much is it?", NOD])
 def test_a_nod_is_told_the_fact(parts: Parts, reply: str) -> None:
     made = answered(asked_back(interview(parts), "budget"), reply, parts)
