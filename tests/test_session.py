@@ -17,7 +17,7 @@ from agent.events import Answered, Disagreed, SectionGraded
 from agent.grader import Grader
 from agent.library import Library
 from agent.llm import ScriptedChatModel
-from agent.schema import SectionResult, Turn, Verdict
+from agent.schema import PERSONAS, SectionResult, Turn, Verdict
 from agent.scope import Assessment
 from agent.scoring import section_result
 from agent.session import InterviewSession
@@ -251,6 +251,38 @@ async def test_after_the_end_nothing_more_is_taken(make_desk: MakeDesk, parts: P
     await heard(session.click("end"))
     with pytest.raises(Conflict, match="over"):
         await heard(session.reply(ANSWER))
+
+
+# --- the interviewer's manner -----------------------------------------------------------------------------------
+
+SAID = (
+    ANSWER,
+    "What is the budget? And with a queue in front, nothing gets lost.",
+    "SQL databases don't scale horizontally, and joins get slow.",
+    "I have a copy in every zone; if the primary is gone a replica takes over in thirty seconds.",
+    "I don't know.",
+)
+
+
+async def interviewed(desk: Desk, parts: Parts, persona: str) -> InterviewSession:
+    session = await started(desk, parts, persona=persona, sections=("6", "7"))
+    for said in SAID:
+        await heard(session.reply(said))
+    for _ in range(2):
+        await heard(session.click("done"))
+    await heard(session.grade())
+    return session
+
+
+async def test_a_manner_changes_words_and_neither_the_flow_nor_a_verdict(make_desk: MakeDesk, parts: Parts) -> None:
+    desk = make_desk(parts)
+    neutral, *others = [await interviewed(desk, parts, persona) for persona in PERSONAS]
+    moves = [turn.move for turn in neutral.interview.turns if turn.speaker == "interviewer"]
+    assert {move.kind for move in moves if move} >= {"ask", "follow_up", "hint", "next_section", "wrap_up"}
+    for other in others:
+        assert [turn.move for turn in other.interview.turns if turn.speaker == "interviewer"] == moves
+        assert other.interview.results == neutral.interview.results
+        assert [turn.text for turn in other.interview.turns] != [turn.text for turn in neutral.interview.turns]
 
 
 # --- facts, hints, practice -------------------------------------------------------------------------------------
