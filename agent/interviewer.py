@@ -226,8 +226,7 @@ async def grounding(retriever: Retriever, library: Library, interview: Interview
 
 def probed(library: Library, interview: Interview, move: Move) -> WrongTurn | None:
     """The wrong turn that a move probes, if it probes one."""
-    every = (*interview.started.scenario.wrong_turns, *library.wrong_turns)
-    return next((wrong for wrong in every if wrong.id == move.wrong_turn), None)
+    return next((wrong for wrong in library.wrong_turns_of(interview.started.scenario) if wrong.id == move.wrong_turn), None)
 
 
 def quotable(text: str) -> str:

@@ -103,6 +103,10 @@ class Library:
         """A scenario by id; a title with a space in it is a problem of the user's own."""
         return self.typed_scenario(named) if " " in named.strip() and named not in self.scenarios else self.scenario(named)
 
+    def wrong_turns_of(self, scenario: Scenario) -> tuple[WrongTurn, ...]:
+        """Its own, and those of any problem."""
+        return (*scenario.wrong_turns, *self.wrong_turns)
+
     def typed_scenario(self, title: str) -> Scenario:
         """A problem that the candidate typed in, with the general set of facts."""
         plain = " ".join(re.sub(r"[<>{}]", " ", clean(title)).split())[:LONGEST_TITLE]  # it stands in prompts: one short line, no marks

@@ -9,7 +9,7 @@ from agent.events import Observed
 from agent.facts import Asked, FactFinder, settled
 from agent.intents import intent_of
 from agent.matcher import Matcher
-from agent.schema import ENGLISH, Drift, Move, SectionResult
+from agent.schema import ENGLISH, Drift, Move, SectionResult, Turn
 from agent.scope import Assessment
 from agent.state import Interview
 from agent.wrong_turns import WrongTurns
@@ -57,7 +57,8 @@ class Observer:
 
     def _drift(self, interview: Interview, wanted: Asked, nearness: float) -> Drift | None:
         turn = interview.turns[-1]
-        since = turn.at - next((earlier.at for earlier in reversed(interview.turns[:-1]) if earlier.speaker == "interviewer"), 0.0)
+        before = _question_before(interview)
+        since = turn.at - (before.at if before is not None else 0.0)
         drift = self._drifts.of(turn.text, since, english=interview.started.language == ENGLISH)
         if drift is not None or wanted.facts or wanted.checks or wanted.recalled or len(turn.text.split()) < FEWEST_WORDS:
             return drift
@@ -100,4 +101,10 @@ def _asked_back(interview: Interview) -> tuple[str, ...]:
 
 def _move_before(interview: Interview) -> Move | None:
     """What the interviewer did before the latest answer."""
-    return next((turn.move for turn in reversed(interview.turns[:-1]) if turn.speaker == "interviewer"), None)
+    before = _question_before(interview)
+    return before.move if before is not None else None
+
+
+def _question_before(interview: Interview) -> Turn | None:
+    """The interviewer's turn before the latest answer."""
+    return next((turn for turn in reversed(interview.turns[:-1]) if turn.speaker == "interviewer"), None)

@@ -186,6 +186,11 @@ class WrongTurn(Value):
     ways: tuple[Text, ...] = ()
     unless: tuple[Text, ...] = ()
 
+    @property
+    def claims(self) -> tuple[str, ...]:
+        """All words for it."""
+        return self.claim, *self.ways
+
 
 class WrongTurnFile(Value):
     """Wrong turns that candidates take in any problem."""

@@ -23,21 +23,18 @@ class WrongTurns:
     def taken(self, scenario: Scenario, section: str, text: str, said: Sequence[str] = ()) -> str | None:
         """The id of the wrong turn that the text comes nearest to; None when it takes none. One that belongs to a later section is left for
         then, and one about which the candidate knows better by all that he has `said` is no wrong turn."""
-        order = [one.id for one in self._library.sections]
-        due = order[: order.index(section) + 1]
-        turns = tuple(turn for turn in (*scenario.wrong_turns, *self._library.wrong_turns) if turn.section in due)
         parts = [part for part in sentences(text) if len(words(part)) >= FEWEST_WORDS]
+        turns = self._library.wrong_turns_of(scenario)
         if not turns or not parts:
             return None
-        if turns not in self._claims:
-            self._claims[turns] = self._encoder.encode([claim for turn in turns for claim in (turn.claim, *turn.ways)])
-        owners = [turn for turn in turns for _ in (turn.claim, *turn.ways)]
+        if turns not in self._claims:  # all sections' at once: each is needed again in every section after its own
+            self._claims[turns] = self._encoder.encode([claim for turn in turns for claim in turn.claims])
+        owners = [turn for turn in turns for _ in turn.claims]
         near = (self._encoder.encode(parts) @ self._claims[turns].T).max(axis=0)
-        everything = " ".join((*said, text))
-        taken = [
-            (float(value), turn.id) for value, turn in zip(near, owners, strict=True) if value >= CLAIM_MATCH and not knows_better(turn, everything)
-        ]
-        return max(taken, default=(0.0, None))[1]
+        order = [one.id for one in self._library.sections]
+        due, everything = order[: order.index(section) + 1], " ".join((*said, text))
+        claimed = [(float(value), turn) for value, turn in zip(near, owners, strict=True) if value >= CLAIM_MATCH and turn.section in due]
+        return max(((value, turn.id) for value, turn in claimed if not knows_better(turn, everything)), default=(0.0, None))[1]
 
 
 def knows_better(turn: WrongTurn, said: str) -> bool:
@@ -50,6 +47,6 @@ def claim_in(encoder: Encoder, turn: WrongTurn, text: str) -> str | None:
     parts = [clause for part in sentences(text) for clause in clauses(part) if len(words(clause)) >= FEWEST_WORDS]
     if not parts:
         return None
-    near = (encoder.encode(parts) @ encoder.encode([turn.claim, *turn.ways]).T).max(axis=1)
+    near = (encoder.encode(parts) @ encoder.encode(turn.claims).T).max(axis=1)
     best = int(near.argmax())
     return parts[best] if near[best] >= QUOTED_MATCH else None
